@@ -1,0 +1,8 @@
+namespace Pipeline.Core.Configuration;
+
+/// <summary>Settings whose values must also fit each other.</summary>
+public interface ICheckedSettings
+{
+    /// <summary>What does not fit and what is allowed, naming the keys; null when all is well.</summary>
+    string? Problem();
+}

@@ -1,0 +1,84 @@
+using Pipeline.Core.Configuration;
+
+namespace Pipeline.Core.Jobs;
+
+/// <summary>A job as resolved: every key of the file with its value. Keys are the parameter names in kebab-case
+/// (<c>MicroBatches</c> is <c>micro-batches</c>); a parameter with a default may be left out.</summary>
+public sealed record JobFile(
+    JobSettings Job,
+    ModelSettings Model,
+    DataSettings Data,
+    BatchSettings Batch,
+    ParallelSettings Parallel,
+    OptimizerSettings Optimizer,
+    PrecisionSettings Precision,
+    IReadOnlyList<string> Device,
+    EvaluationSettings Evaluation,
+    CheckpointSettings Checkpoint);
+
+/// <param name="Steps">Optimizer steps in all, those of earlier runs (<c>--resume</c>) included.</param>
+/// <param name="Directory">The run directory, relative to the working directory.</param>
+public sealed record JobSettings(
+    string Name = "run",
+    long Seed = 1,
+    [Limits(1)] long Steps = 1000,
+    string Directory = "runs/run");
+
+/// <summary>What every architecture has. An architecture derives its own record with its own keys.</summary>
+public abstract record ModelSettings(string Architecture, int Layers, int Width, int Context);
+
+/// <param name="Files">Glob patterns, relative to the job file; bin, obj, runs and dot-folders are left out.</param>
+/// <param name="Tokenizer"><c>bytes</c> or <c>chars</c>.</param>
+/// <param name="ValidationFraction">The share of the tokens, from the end, that is kept for validation.</param>
+public sealed record DataSettings(
+    IReadOnlyList<string> Files,
+    [OneOf("bytes", "chars")] string Tokenizer = "bytes",
+    [Limits(0, 1, ExcludeMaximum = true)] double ValidationFraction = 0.1);
+
+/// <param name="Sequences">Sequences of a whole step, over all micro-batches and replicas.</param>
+public sealed record BatchSettings([Limits(1)] int Sequences = 12, [Limits(1)] int MicroBatches = 4);
+
+/// <param name="Split"><c>auto</c> (balanced by estimated cost), <c>even</c> (by count), or a list: layers of each stage.</param>
+public sealed record ParallelSettings(
+    [Limits(1)] int Stages = 1,
+    string Schedule = "1f1b",
+    [Limits(1, 1)] int Chunks = 1,
+    [Limits(1, 1)] int Replicas = 1,
+    [Limits(1)] int ThreadsPerStage = 1,
+    IReadOnlyList<string>? Split = null)
+{
+    public IReadOnlyList<string> Split { get; init; } = Split ?? ["auto"];
+}
+
+/// <param name="DecaySteps">The step at which the cosine reaches <paramref name="MinLearningRate"/>; it stays there.</param>
+/// <param name="WeightDecay">Decoupled; applied to matrices only.</param>
+/// <param name="ClipNorm">The largest global gradient norm; 0 turns clipping off.</param>
+public sealed record OptimizerSettings(
+    [OneOf("adamw")] string Kind = "adamw",
+    [Limits(0)] double LearningRate = 1e-3,
+    [Limits(0)] double MinLearningRate = 1e-4,
+    [Limits(0)] long WarmupSteps = 100,
+    [Limits(1)] long DecaySteps = 2000,
+    [Limits(0, 1, ExcludeMaximum = true)] IReadOnlyList<double>? Betas = null,
+    [Limits(0, ExcludeMinimum = true)] double Epsilon = 1e-8,
+    [Limits(0)] double WeightDecay = 0.1,
+    [Limits(0)] double ClipNorm = 1.0)
+{
+    public IReadOnlyList<double> Betas { get; init; } = Betas ?? [0.9, 0.99];
+}
+
+public sealed record PrecisionSettings(
+    [OneOf("float32", "bfloat16")] string Parameters = "float32",
+    [OneOf("float32", "bfloat16")] string Compute = "float32");
+
+/// <param name="Every">Steps between evaluations; 0 turns them off. The last step is always evaluated when they are on.</param>
+/// <param name="Batches">Whole batches an evaluation averages over; the same ones each time.</param>
+/// <param name="BeforeFirstStep">Evaluate once before the first step too (an event, since no step has been taken).</param>
+public sealed record EvaluationSettings(
+    [Limits(0)] long Every = 100,
+    [Limits(1)] int Batches = 20,
+    bool BeforeFirstStep = false);
+
+/// <param name="Every">Steps between checkpoints; 0 leaves only the one at the end.</param>
+/// <param name="Keep">How many of the newest are kept.</param>
+public sealed record CheckpointSettings([Limits(0)] long Every = 100, [Limits(1)] int Keep = 3);
