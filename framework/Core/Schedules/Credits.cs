@@ -1,0 +1,38 @@
+namespace Pipeline.Core.Schedules;
+
+/// <summary>How many hand-overs an edge needs in flight: exactly what the schedule itself can have under way when the receiver is as
+/// slow as its dependencies allow. With fewer a run can deadlock; with more a fast stage floods a slow one.</summary>
+public static class Credits
+{
+    /// <summary>Credits of the edge on which <paramref name="stage"/> hands over the results of its <paramref name="kind"/> actions:
+    /// activations to the next stage, gradients to the one before. At least 1.</summary>
+    public static int Of(Schedule schedule, int stage, ActionKind kind)
+    {
+        ArgumentNullException.ThrowIfNull(schedule);
+        var receiver = kind == ActionKind.Forward ? stage + 1 : stage - 1;
+        var receiverRow = schedule.Ranks[receiver];
+        int sent = 0, consumed = 0, reached = 0, most = 1;
+        foreach (var action in schedule.Ranks[stage])
+        {
+            if (action.Kind == kind)
+            {
+                sent++;
+                most = Math.Max(most, sent - consumed);
+                continue;
+            }
+
+            // What the receiver has handed back proves that it got at least this far in its own list.
+            for (var proof = action with { Stage = receiver }; reached < receiverRow.Count;)
+            {
+                var passed = receiverRow[reached++];
+                consumed += passed.Kind == kind ? 1 : 0;
+                if (passed == proof)
+                {
+                    break;
+                }
+            }
+        }
+
+        return most;
+    }
+}
