@@ -1,0 +1,17 @@
+using Pipeline.Core.Jobs;
+
+namespace Pipeline.Tensors.Models;
+
+/// <summary>A family of models: what <c>model.architecture</c> names. A user's own program registers its own.</summary>
+public interface IArchitecture
+{
+    /// <summary>The word in the job file.</summary>
+    string Name { get; }
+
+    /// <summary>The record derived from <see cref="ModelSettings"/> that the <c>model</c> section is bound to.</summary>
+    Type Settings { get; }
+
+    /// <param name="settings">An instance of <see cref="Settings"/>.</param>
+    /// <param name="vocabulary">Number of distinct tokens.</param>
+    ModelDefinition Define(ModelSettings settings, int vocabulary);
+}

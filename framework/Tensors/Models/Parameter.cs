@@ -1,0 +1,38 @@
+using Pipeline.Core;
+using static TorchSharp.torch;
+
+namespace Pipeline.Tensors.Models;
+
+/// <summary>A parameter's memory on its stage's device: the value, a leaf of the autograd graph, and its gradient.</summary>
+public sealed class Parameter : IDisposable
+{
+    /// <summary>Draws the initial value from (seed, name) alone, on the CPU, so that it is the same for any layout and device.</summary>
+    public Parameter(ParameterDefinition definition, long seed, ScalarType type, Device device)
+    {
+        ArgumentNullException.ThrowIfNull(definition);
+        Definition = definition;
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var initial = full([.. definition.Shape], definition.Initialization.Mean, ScalarType.Float32);
+        if (definition.Initialization.Deviation > 0)
+        {
+            using var generator = new Generator(Seeds.Derive(seed, definition.Name));
+            initial.normal_(definition.Initialization.Mean, definition.Initialization.Deviation, generator);
+        }
+
+        Value = initial.to(type, device).requires_grad_(true).DetachFromDisposeScope();
+    }
+
+    public ParameterDefinition Definition { get; }
+
+    public string Name => Definition.Name;
+
+    public Tensor Value { get; }
+
+    /// <summary>The gradient added up so far in this step; null before the first backward. The caller disposes the reference.</summary>
+    public Tensor? Gradient => Value.grad;
+
+    public void ClearGradient() => Value.grad = null;
+
+    public void Dispose() => Value.Dispose();
+}

@@ -1,0 +1,26 @@
+using Pipeline.Core;
+using static TorchSharp.torch;
+
+namespace Pipeline.Tensors.Models;
+
+/// <summary>What one pass of one micro-batch knows besides its input.</summary>
+/// <param name="Training">False in evaluation: no dropout.</param>
+/// <param name="Compute">The type of activations and matrix products.</param>
+public sealed record Pass(long Seed, long Step, int MicroBatch, bool Training, ScalarType Compute)
+{
+    /// <summary>Dropout (Srivastava et al. 2014), scaled so that the expectation is unchanged. The mask depends on (seed, step, micro-batch,
+    /// place) alone, never on libtorch's process-wide generator: the layout cannot change it, and a second forward draws it again.</summary>
+    /// <param name="place">Unique in the model, such as <c>h.3.attn</c>.</param>
+    public Tensor Dropout(Tensor input, double probability, string place)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        if (!Training || probability == 0)
+        {
+            return input;
+        }
+
+        using var generator = new Generator(Seeds.Derive(Seed, Step, MicroBatch, place), input.device);
+        var keep = empty_like(input, requires_grad: false).bernoulli_(1 - probability, generator).div_(1 - probability);
+        return input * keep;
+    }
+}

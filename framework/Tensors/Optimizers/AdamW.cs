@@ -1,0 +1,87 @@
+using Pipeline.Core.Jobs;
+using Pipeline.Tensors.Models;
+using Pipeline.Tensors.Operators;
+using static TorchSharp.torch;
+
+namespace Pipeline.Tensors.Optimizers;
+
+/// <summary>AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) over all parameters of a stage, through libtorch's fused kernel:
+/// one pass over memory a parameter, on any device.</summary>
+public sealed class AdamW : IDisposable
+{
+    private static readonly byte[] FusedAdamW = Dispatcher.Name("aten::_fused_adamw_");
+
+    private readonly OptimizerSettings settings;
+    private readonly Group[] groups;
+
+    public AdamW(IReadOnlyList<Parameter> parameters, OptimizerSettings settings)
+    {
+        this.settings = settings;
+        groups = [.. parameters.GroupBy(p => (p.Definition.Decays, p.Value.device, p.Value.dtype))
+            .Select(group => new Group([.. group], group.Key.Decays ? settings.WeightDecay : 0))];
+    }
+
+    /// <summary>The first and second moments by parameter, as stored in a checkpoint: <c>exp_avg</c> and <c>exp_avg_sq</c>.</summary>
+    public IEnumerable<(string Parameter, string Moment, Tensor Value)> State => groups.SelectMany(group => group.Parameters.SelectMany((p, i) =>
+        new[] { (p.Name, "exp_avg", group.First[i]), (p.Name, "exp_avg_sq", group.Second[i]) }));
+
+    /// <summary>Applies one step to every parameter from its gradient, which is scaled by <paramref name="gradientScale"/> first (clipping).</summary>
+    /// <param name="step">Counted from 1, for the bias correction.</param>
+    public void Apply(long step, double learningRate, double gradientScale)
+    {
+        foreach (var group in groups)
+        {
+            using var scope = NewDisposeScope();
+            using var noGradient = no_grad();
+            var device = group.Parameters[0].Value.device;
+            var gradients = group.Parameters.Select(p => p.Gradient
+                ?? throw new InvalidOperationException($"Parameter {p.Name} has no gradient: no backward reached it.")).ToArray();
+            var steps = tensor((float)step, device: device);
+            var inverseScale = gradientScale == 1 ? null : tensor((float)(1 / gradientScale), device: device);
+            Span<ulong> stack =
+            [
+                Dispatcher.Argument(group.Values),
+                Dispatcher.Argument(gradients),
+                Dispatcher.Argument(group.First),
+                Dispatcher.Argument(group.Second),
+                Dispatcher.Argument([]),                                                  // max_exp_avg_sqs: no AMSGrad
+                Dispatcher.Argument(Enumerable.Repeat(steps, gradients.Length).ToArray()),
+                Dispatcher.Argument(learningRate),
+                Dispatcher.Argument(settings.Betas[0]),
+                Dispatcher.Argument(settings.Betas[1]),
+                Dispatcher.Argument(group.Decay),
+                Dispatcher.Argument(settings.Epsilon),
+                Dispatcher.Argument(false),                                               // amsgrad
+                Dispatcher.Argument(false),                                               // maximize
+                Dispatcher.Optional(inverseScale),                                        // the kernel divides by it
+                Dispatcher.Optional(null),                                                // found_inf
+            ];
+            Dispatcher.Call(FusedAdamW, Dispatcher.Default, stack);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var (_, _, value) in State)
+        {
+            value.Dispose();
+        }
+    }
+
+    /// <summary>Parameters that one kernel call updates together.</summary>
+    private sealed class Group(Parameter[] parameters, double decay)
+    {
+        public Parameter[] Parameters => parameters;
+
+        public double Decay => decay;
+
+        public Tensor[] Values { get; } = [.. parameters.Select(p => p.Value)];
+
+        public Tensor[] First { get; } = [.. parameters.Select(Zeros)];
+
+        public Tensor[] Second { get; } = [.. parameters.Select(Zeros)];
+
+        private static Tensor Zeros(Parameter parameter) =>
+            zeros_like(parameter.Value, requires_grad: false).DetachFromDisposeScope();
+    }
+}
