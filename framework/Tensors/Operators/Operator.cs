@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Operators;
 
-/// <summary>Operators that TorchSharp lacks, with autograd.</summary>
+/// <summary>The operators that hold a model's parameters, with autograd. Parameters are cast to the input's type first, so that
+/// gradients add up in the parameters' own.</summary>
 public static class Operator
 {
     private static readonly byte[] EmbeddingName = Dispatcher.Name("aten::embedding");
@@ -30,5 +31,26 @@ public static class Operator
         ];
         Dispatcher.Call(EmbeddingName, Dispatcher.Default, stack);
         return Dispatcher.Result(stack[0]);
+    }
+
+    /// <summary><c>input weight^T + bias</c>.</summary>
+    /// <param name="input">(..., inputs).</param>
+    /// <param name="weight">(outputs, inputs).</param>
+    /// <param name="bias">(outputs).</param>
+    public static Tensor Linear(Tensor input, Tensor weight, Tensor? bias)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        ArgumentNullException.ThrowIfNull(weight);
+        return nn.functional.linear(input, weight.to(input.dtype), bias?.to(input.dtype));
+    }
+
+    /// <summary>Layer norm over the last dimension (Ba et al. 2016), epsilon 1e-5.</summary>
+    /// <param name="weight">(width).</param>
+    /// <param name="bias">(width).</param>
+    public static Tensor LayerNorm(Tensor input, Tensor weight, Tensor? bias)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        ArgumentNullException.ThrowIfNull(weight);
+        return nn.functional.layer_norm(input, weight.shape, weight.to(input.dtype), bias?.to(input.dtype));
     }
 }
