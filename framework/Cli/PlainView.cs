@@ -1,0 +1,46 @@
+using System.Globalization;
+using Pipeline.Runtime.Runs;
+using Spectre.Console;
+
+namespace Pipeline.Cli;
+
+/// <summary>Lines for logs and pipes: about thirty over the run, and one for each event worth reading.</summary>
+internal sealed class PlainView : RunView
+{
+    private readonly long interval;
+
+    public PlainView(TrainingPlan plan, IAnsiConsole console)
+        : base(plan, console)
+    {
+        interval = Math.Max(1, plan.Job.Job.Steps / 30);
+        Line(Headline());
+        foreach (var stage in plan.Stages)
+        {
+            Line(string.Create(CultureInfo.InvariantCulture, $"stage {stage.Stage}: {stage.Layers}, {stage.Parameters:N0} parameters, {stage.Device}"));
+        }
+    }
+
+    public override void Step(StepMetrics metrics)
+    {
+        if (metrics.Step % interval == 0 || metrics.Step == 1 || metrics.Skipped)
+        {
+            Line(string.Create(
+                CultureInfo.InvariantCulture,
+                $"step {metrics.Step}/{Plan.Job.Job.Steps}  loss {(metrics.Skipped ? "skipped" : Number(metrics.Loss))}  "
+                + $"{metrics.TokensPerSecond:N0} tokens/s  busy {string.Join(' ', metrics.Stages.Select(stage => Percent(1 - stage.Bubble)))}  "
+                + $"{TimeLeft(metrics.Step)} left"));
+        }
+    }
+
+    public override void Event(RunEvent happened)
+    {
+        if (happened.Kind is "evaluation" or "warning")
+        {
+            Line(happened.Message);
+        }
+    }
+
+    public override void Dispose()
+    {
+    }
+}

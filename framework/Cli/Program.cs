@@ -1,0 +1,29 @@
+using System.CommandLine;
+using Pipeline.Cli;
+using Pipeline.Core;
+
+var root = new RootCommand("Pipeline trains models that do not fit one device: layer groups as actors, micro-batches between them.")
+{
+    TrainCommand.Create(),
+    DoctorCommand.Create(),
+};
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    return BadInput(parsed.Errors[0].Message);
+}
+
+try
+{
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+}
+catch (BadInputException problem)
+{
+    return BadInput(problem.Message);
+}
+
+static int BadInput(string sentence)
+{
+    Console.Error.WriteLine(sentence);
+    return ExitCode.BadInput;
+}

@@ -1,0 +1,82 @@
+using System.Globalization;
+using Pipeline.Core;
+
+namespace Pipeline.Runtime.Checkpoints;
+
+/// <summary>The checkpoints of a run: a folder each, named by step. One is written under another name, flushed, and renamed when whole,
+/// so that a half-written one is never taken for a checkpoint.</summary>
+public sealed class CheckpointStore(string directory, int keep)
+{
+    private const string Prefix = "step-";
+    private const string Unfinished = ".partial";
+
+    public string Directory => directory;
+
+    /// <summary>An empty folder for the shards of a new checkpoint.</summary>
+    public string Begin(long step)
+    {
+        var partial = PathOf(step) + Unfinished;
+        if (System.IO.Directory.Exists(partial))
+        {
+            System.IO.Directory.Delete(partial, recursive: true);
+        }
+
+        System.IO.Directory.CreateDirectory(partial);
+        return partial;
+    }
+
+    /// <summary>Makes the checkpoint begun for this step visible, and removes the oldest beyond those to keep.</summary>
+    /// <returns>The checkpoint's folder.</returns>
+    public string Complete(Manifest manifest)
+    {
+        var path = PathOf(manifest.Step);
+        var partial = path + Unfinished;
+        manifest.Write(partial);
+        DirectorySync.Flush(partial);
+        if (System.IO.Directory.Exists(path))
+        {
+            System.IO.Directory.Delete(path, recursive: true);   // damaged, or the run would have resumed behind it
+        }
+
+        System.IO.Directory.Move(partial, path);
+        DirectorySync.Flush(directory);
+        foreach (var old in Paths().Skip(keep))
+        {
+            System.IO.Directory.Delete(old, recursive: true);
+        }
+
+        return path;
+    }
+
+    /// <summary>The newest whole checkpoint; each that had to be passed over is told to <paramref name="refused"/>. Null when there is none.</summary>
+    public Checkpoint? Newest(Action<string> refused)
+    {
+        foreach (var path in Paths())
+        {
+            try
+            {
+                return Checkpoint.Open(path);
+            }
+            catch (BadInputException damage)
+            {
+                refused(damage.Message);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Finished checkpoints, newest first.</summary>
+    private IReadOnlyList<string> Paths() => System.IO.Directory.Exists(directory)
+        ? [.. System.IO.Directory.EnumerateDirectories(directory, Prefix + "*")
+            .Select(path => (Path: path, Step: StepOf(path)))
+            .Where(entry => entry.Step is not null)
+            .OrderByDescending(entry => entry.Step)
+            .Select(entry => entry.Path)]
+        : [];
+
+    private string PathOf(long step) => Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D8}"));
+
+    private static long? StepOf(string path) =>
+        long.TryParse(Path.GetFileName(path).AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : null;
+}

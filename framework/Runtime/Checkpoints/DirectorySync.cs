@@ -1,0 +1,43 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+
+namespace Pipeline.Runtime.Checkpoints;
+
+/// <summary>Flushes a folder's entries to disk, so that a rename in it survives a loss of power. Windows does so by itself.</summary>
+internal static partial class DirectorySync
+{
+    public static void Flush(string directory)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        var descriptor = Open(directory, 0);
+        if (descriptor < 0)
+        {
+            throw new IOException($"{directory} cannot be opened: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}.");
+        }
+
+        try
+        {
+            if (Sync(descriptor) != 0)
+            {
+                throw new IOException($"{directory} cannot be flushed: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}.");
+            }
+        }
+        finally
+        {
+            _ = Close(descriptor);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Sync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int descriptor);
+}

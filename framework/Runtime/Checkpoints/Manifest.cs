@@ -1,0 +1,75 @@
+using System.Text.Json;
+using Pipeline.Core;
+using Pipeline.Core.Data;
+
+namespace Pipeline.Runtime.Checkpoints;
+
+/// <summary>What a checkpoint is: written last, so that a checkpoint with a manifest is whole. Nothing in it depends on the layout
+/// but the list of shards.</summary>
+/// <param name="Step">The last step in it; the data of the next follow from seed and step.</param>
+/// <param name="Characters">The character tokenizer's table in the order of ids; null with others.</param>
+/// <param name="Job">The job file as resolved.</param>
+public sealed record Manifest(
+    int Format,
+    long Step,
+    long Epoch,
+    long Seed,
+    string Tokenizer,
+    string? Characters,
+    IReadOnlyList<DataFile> Data,
+    string Job,
+    IReadOnlyList<Shard> Shards)
+{
+    public const int CurrentFormat = 1;
+
+    public const string FileName = "manifest.json";
+
+    private const long LargestFile = 64 << 20;
+
+    private static readonly JsonSerializerOptions Options = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+        WriteIndented = true,
+    };
+
+    public void Write(string directory)
+    {
+        using var stream = new FileStream(Path.Combine(directory, FileName), FileMode.CreateNew);
+        JsonSerializer.Serialize(stream, this, Options);
+        stream.Flush(flushToDisk: true);
+    }
+
+    /// <exception cref="BadInputException">There is no readable manifest of this format.</exception>
+    public static Manifest Read(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        try
+        {
+            using var stream = File.OpenRead(path);
+            if (stream.Length > LargestFile)
+            {
+                throw new BadInputException($"{path} is {stream.Length} bytes long; a manifest has at most {LargestFile}.");
+            }
+
+            var manifest = JsonSerializer.Deserialize<Manifest>(stream, Options) ?? throw new JsonException("it is null");
+            return manifest switch
+            {
+                { Format: not CurrentFormat } =>
+                    throw new BadInputException($"{path} has format {manifest.Format}; this version reads format {CurrentFormat}."),
+                _ when manifest.Shards.Any(shard => shard.File != Path.GetFileName(shard.File) || shard.File.Length == 0) =>
+                    throw new BadInputException($"{path} names a shard that is not a plain file name."),
+                _ => manifest,
+            };
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw new BadInputException($"{path} cannot be read as a manifest: {failure.Message}", failure);
+        }
+    }
+}
+
+/// <param name="File">A plain name beside the manifest.</param>
+/// <param name="Tensors">Layout-free names of what is in it.</param>
+public sealed record Shard(string File, long Bytes, string Sha256, IReadOnlyList<string> Tensors);

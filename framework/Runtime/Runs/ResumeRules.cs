@@ -1,0 +1,39 @@
+using Pipeline.Core;
+using Pipeline.Core.Configuration;
+using Pipeline.Core.Jobs;
+
+namespace Pipeline.Runtime.Runs;
+
+/// <summary>What a resumed run may not change, because its losses would no longer be those of the run it continues.
+/// The layout, the length, the evaluations and the optimizer's numbers are free.</summary>
+internal static class ResumeRules
+{
+    /// <exception cref="BadInputException">Names the first key that differs, with both values.</exception>
+    public static void Check(JobFile then, JobFile now, string checkpoint)
+    {
+        Compare("model", then.Model, now.Model, checkpoint);
+        Compare("precision", then.Precision, now.Precision, checkpoint);
+        Compare("batch", then.Batch, now.Batch, checkpoint);
+        Compare("data", then.Data with { Files = [] }, now.Data with { Files = [] }, checkpoint);
+        if (then.Job.Seed != now.Job.Seed)
+        {
+            throw Changed($"job.seed = {now.Job.Seed}", $"seed = {then.Job.Seed}", checkpoint);
+        }
+    }
+
+    private static void Compare(string section, object then, object now, string checkpoint)
+    {
+        foreach (var (before, after) in Lines(then).Zip(Lines(now)))
+        {
+            if (before != after)
+            {
+                throw Changed($"{section}.{after}", before, checkpoint);
+            }
+        }
+    }
+
+    private static string[] Lines(object settings) => SettingsWriter.Write(settings).Split('\n');
+
+    private static BadInputException Changed(string now, string before, string checkpoint) =>
+        new($"--resume: {now}, but {checkpoint} was trained with {before}; a resumed run must keep it.");
+}

@@ -1,0 +1,61 @@
+namespace Pipeline.Runtime.Runs;
+
+/// <summary>One committed step: a line of metrics.jsonl.</summary>
+/// <param name="Loss">Mean over the target tokens of the whole batch; null when the step was skipped.</param>
+/// <param name="Skipped">Loss or gradient was not finite, so no stage applied the step.</param>
+/// <param name="ValidationLoss">Null when not measured after this step.</param>
+/// <param name="GradNorm">Global, before clipping; null when it is not finite.</param>
+/// <param name="Tokens">Target tokens of the step.</param>
+/// <param name="StepSeconds">From the start of the step to its commit.</param>
+/// <param name="Bubble">The mean share of the step in which a stage was idle.</param>
+public sealed record StepMetrics(
+    long Step,
+    long Epoch,
+    double? Loss,
+    bool Skipped,
+    double? ValidationLoss,
+    double? GradNorm,
+    double LearningRate,
+    long Tokens,
+    double StepSeconds,
+    double TokensPerSecond,
+    double Bubble,
+    IReadOnlyList<StageMetrics> Stages);
+
+/// <param name="Bubble">1 - busy / step.</param>
+/// <param name="TransferSeconds">Idle while a frame already sent was on its way.</param>
+/// <param name="PeakInFlight">The most micro-batches whose activations were alive.</param>
+public sealed record StageMetrics(int Stage, double BusySeconds, double Bubble, double TransferSeconds, int PeakInFlight);
+
+/// <summary>Anything else that happened: a line of events.jsonl.</summary>
+/// <param name="Kind">start, evaluation, checkpoint, warning, fault, end.</param>
+/// <param name="Step">The last committed step.</param>
+/// <param name="Message">One plain sentence.</param>
+public sealed record RunEvent(DateTimeOffset Time, string Kind, long Step, string Message, double? Loss = null, string? Path = null);
+
+/// <summary>The run in numbers: summary.json, and what <c>--json</c> prints.</summary>
+/// <param name="Outcome">completed, interrupted or failed.</param>
+/// <param name="Steps">Steps committed, those of earlier runs included.</param>
+/// <param name="FirstLoss">Of this run's first step.</param>
+public sealed record RunSummary(
+    string Name,
+    string Outcome,
+    string? Failure,
+    long Steps,
+    double? FirstLoss,
+    double? FinalLoss,
+    double? FinalValidationLoss,
+    long Parameters,
+    long SkippedSteps,
+    double Seconds,
+    double? MedianStepSeconds,
+    double? MedianTokensPerSecond,
+    double? MedianBubble,
+    string Directory,
+    string? Checkpoint,
+    IReadOnlyList<StageSummary> Stages);
+
+/// <param name="Layers">Names of the first and last layer.</param>
+/// <param name="Node">Host name.</param>
+/// <param name="Process">Process id.</param>
+public sealed record StageSummary(int Stage, string Layers, long Parameters, string Device, string Node, int Process);

@@ -1,0 +1,104 @@
+using Pipeline.Core;
+using Pipeline.Core.Data;
+using Pipeline.Core.Jobs;
+using Pipeline.Core.Partitioning;
+using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Checkpoints;
+using Pipeline.Runtime.Jobs;
+using Pipeline.Runtime.Stages;
+using Pipeline.Tensors.Loading;
+using Pipeline.Tensors.Models;
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Runs;
+
+/// <summary>A job with everything that can be known, and go wrong, before anything is started: data opened, model cut, devices found,
+/// checkpoint verified.</summary>
+public sealed class TrainingPlan : IDisposable
+{
+    /// <param name="path">The job file.</param>
+    /// <param name="overrides"><c>a.b=c</c> each.</param>
+    /// <param name="architectures">The families that <c>model.architecture</c> may name.</param>
+    /// <param name="resume">Continue from the newest whole checkpoint in the job's directory.</param>
+    /// <exception cref="BadInputException">Anything that the user can correct.</exception>
+    public TrainingPlan(string path, IReadOnlyList<string> overrides, IReadOnlyList<IArchitecture> architectures, bool resume = false)
+    {
+        ArgumentNullException.ThrowIfNull(architectures);
+        var settings = architectures.ToDictionary(architecture => architecture.Name, architecture => architecture.Settings, StringComparer.Ordinal);
+        Job = JobFileReader.Read(path, overrides, settings);
+        Directory = new RunDirectory(Job.Job.Directory);
+        Directory.Check();
+        Corpus = new Corpus(Job.Data, Path.GetDirectoryName(Path.GetFullPath(path))!);
+        Samples = new Samples(Corpus, Job);
+        Schedule = ScheduleCatalog.Create(Job.Parallel.Schedule, Job.Parallel.Stages, Job.Batch.MicroBatches);
+        var architecture = architectures.First(candidate => candidate.Name == Job.Model.Architecture);
+        var model = architecture.Define(Job.Model, Corpus.Tokenizer.Vocabulary);
+        Partition = new Partition(
+            model, LayerSplit.Cut(Job.Parallel.Split, [.. model.Layers.Select(layer => layer.ForwardFlops)], Job.Parallel.Stages));
+        LibTorch.Load();
+        Devices = Runs.Devices.Place(Job.Device, Job.Parallel.Stages);
+        Resumed = resume ? Newest(settings) : null;
+    }
+
+    public JobFile Job { get; }
+
+    public RunDirectory Directory { get; }
+
+    public Corpus Corpus { get; }
+
+    public Samples Samples { get; }
+
+    public Schedule Schedule { get; }
+
+    public Partition Partition { get; }
+
+    /// <summary>One a stage.</summary>
+    public IReadOnlyList<Device> Devices { get; }
+
+    /// <summary>What the run continues from; null when it starts anew.</summary>
+    public Checkpoint? Resumed { get; }
+
+    /// <summary>Checkpoints that were passed over because they are damaged, one sentence each.</summary>
+    public IReadOnlyList<string> Refused => refused;
+
+    private readonly List<string> refused = [];
+
+    /// <summary>Where each stage runs and what it holds.</summary>
+    public IReadOnlyList<StageSummary> Stages => [.. Enumerable.Range(0, Partition.Stages).Select(Describe)];
+
+    public void Dispose() => Corpus.Dispose();
+
+    private StageSummary Describe(int stage)
+    {
+        var layers = Partition.Model.Layers.Take(Partition.Cuts[stage]).ToArray();
+        var tied = Partition.TiedCopies.Where(copy => copy.Stage == stage).Sum(copy => copy.Parameter.Elements);
+        return new(
+            stage,
+            layers.Length == 1 ? layers[0].Name : $"{layers[0].Name} to {layers[^1].Name}",
+            layers.SelectMany(layer => layer.Parameters).Sum(parameter => parameter.Elements) - tied,
+            Devices[stage].ToString(),
+            Environment.MachineName,
+            Environment.ProcessId);
+    }
+
+    private Checkpoint Newest(IReadOnlyDictionary<string, Type> settings)
+    {
+        var newest = new CheckpointStore(Directory.Checkpoints, Job.Checkpoint.Keep).Newest(refused.Add)
+            ?? throw new BadInputException(string.Join(' ', [$"--resume: there is no whole checkpoint in {Directory.Checkpoints}.", .. refused]));
+        var manifest = newest.Manifest;
+        if (!manifest.Data.SequenceEqual(Corpus.Files) || manifest.Characters != Corpus.Tokenizer.Characters)
+        {
+            throw new BadInputException($"--resume: the data are not those of {newest.Directory}{FirstDifference(manifest)}.");
+        }
+
+        ResumeRules.Check(JobFileReader.Parse(manifest.Job, newest.Directory, [], settings), Job, newest.Directory);
+        return newest;
+    }
+
+    private string FirstDifference(Manifest manifest)
+    {
+        var then = manifest.Data.Except(Corpus.Files).FirstOrDefault();
+        var now = Corpus.Files.Except(manifest.Data).FirstOrDefault();
+        return (then ?? now) is { } file ? $" ({file.Path} has changed, or is in only one of the two)" : "";
+    }
+}

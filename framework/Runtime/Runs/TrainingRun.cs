@@ -1,0 +1,45 @@
+using Akka.Actor;
+using Akka.Configuration;
+using Pipeline.Runtime.Coordination;
+
+namespace Pipeline.Runtime.Runs;
+
+/// <summary>Trains a plan's model through stage actors, all in this process.</summary>
+public static class TrainingRun
+{
+    /// <summary>Generous: a stage ends after the operator it is in.</summary>
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(60);
+
+    /// <param name="stop">Ends the run cleanly after the step under way, with a checkpoint.</param>
+    /// <returns>What came of it; failures too.</returns>
+    public static async Task<RunSummary> RunAsync(TrainingPlan plan, IRunObserver observer, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        plan.Directory.Open(Core.Configuration.SettingsWriter.Write(plan.Job), plan.Resumed?.Manifest.Step);
+        using var recorder = new RunRecorder(plan.Directory, observer, plan.Resumed?.Manifest.Step ?? 0);
+        var system = ActorSystem.Create("pipeline", Settings());
+        var outcome = new TaskCompletionSource<RunSummary>(TaskCreationOptions.RunContinuationsAsynchronously);
+        system.ActorOf(FrameReaper.Props(), "frame-reaper");
+        var coordinator = system.ActorOf(CoordinatorActor.Props(plan, recorder, outcome), "coordinator");
+        coordinator.Tell(StartRun.Instance);
+        await using var registration = stop.Register(() => coordinator.Tell(StopRun.Instance));
+        try
+        {
+            var summary = await outcome.Task;
+            recorder.Summary(summary);
+            return summary;
+        }
+        finally
+        {
+            await coordinator.GracefulStop(StopLimit);
+            await system.Terminate();
+        }
+    }
+
+    private static Config Settings()
+    {
+        using var stream = typeof(TrainingRun).Assembly.GetManifestResourceStream("cluster.hocon")!;
+        using var reader = new StreamReader(stream);
+        return ConfigurationFactory.ParseString(reader.ReadToEnd());
+    }
+}

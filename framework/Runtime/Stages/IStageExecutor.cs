@@ -1,0 +1,50 @@
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Stages;
+
+/// <summary>The mathematics of one stage, without actors. All calls come from one thread. Tensors passed in become the executor's;
+/// tensors returned become the caller's.</summary>
+public interface IStageExecutor : IDisposable
+{
+    /// <summary>Micro-batches whose activations are alive.</summary>
+    int InFlight { get; }
+
+    /// <param name="input">The output of the stage before; null on the first stage, which reads its data itself.</param>
+    /// <returns>The stage's output; null on the last stage, which keeps the loss.</returns>
+    Tensor? Forward(long step, int microBatch, Tensor? input);
+
+    /// <param name="gradient">Of the stage's output; null on the last stage.</param>
+    /// <returns>The gradient of the stage's input; null on the first stage.</returns>
+    Tensor? Backward(int microBatch, Tensor? gradient);
+
+    /// <summary>A forward pass over validation data, of which nothing is kept but the loss.</summary>
+    Tensor? Evaluate(int batch, int microBatch, Tensor? input);
+
+    /// <summary>The summed losses of the micro-batches run since the last call, added in ascending order; 0 but on the last stage.</summary>
+    double TakeLoss();
+
+    /// <summary>The gradient of a tied copy on this stage; the copy has none afterwards.</summary>
+    Tensor TakeTiedGradient(TiedCopy copy);
+
+    /// <summary>Adds a copy's gradient to that of the parameter that this stage owns.</summary>
+    void AddTiedGradient(TiedCopy copy, Tensor gradient);
+
+    /// <summary>A copy of the value of a parameter that this stage owns.</summary>
+    Tensor TiedValue(TiedCopy copy);
+
+    /// <summary>Gives a tied copy on this stage its owner's new value.</summary>
+    void SetTiedValue(TiedCopy copy, Tensor value);
+
+    /// <summary>The sum of squares of the gradient of every parameter that this stage owns, by name.</summary>
+    IReadOnlyList<KeyValuePair<string, double>> GradientSquares();
+
+    /// <summary>Ends a step: applies the optimizer with gradients times <paramref name="gradientScale"/> and clears them.</summary>
+    /// <param name="gradientScale">Null: the step is skipped, gradients are only cleared.</param>
+    void Apply(long step, double? gradientScale);
+
+    /// <summary>Parameters and optimizer state that this stage owns, by the names of a checkpoint.</summary>
+    IReadOnlyList<(string Name, Tensor Value)> State();
+
+    /// <summary>Has <paramref name="read"/> fill every tensor of <see cref="State"/>, and every tied copy, in place.</summary>
+    void Restore(Action<string, Tensor> read);
+}

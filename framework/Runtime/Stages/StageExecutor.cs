@@ -1,0 +1,244 @@
+using Pipeline.Core.Data;
+using Pipeline.Core.Jobs;
+using Pipeline.Core.Optimization;
+using Pipeline.Tensors.Models;
+using Pipeline.Tensors.Operators;
+using Pipeline.Tensors.Optimizers;
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Stages;
+
+/// <summary>Runs a stage's layers, forwards and backwards, with libtorch.</summary>
+public sealed class StageExecutor : IStageExecutor
+{
+    private readonly JobFile job;
+    private readonly Samples samples;
+    private readonly Device device;
+    private readonly ScalarType compute;
+    private readonly Func<Tensor, Tensor, Tensor> lossFunction;
+    private readonly bool first;
+    private readonly bool last;
+    private readonly List<Layer> layers = [];
+    private readonly List<Parameter> owned = [];
+    private readonly Dictionary<TiedCopy, Parameter> copies = [];
+    private readonly AdamW optimizer;
+    private readonly Tensor lossGradient;
+    private readonly Dictionary<int, (Tensor Input, Tensor Root)> inFlight = [];
+    private readonly SortedDictionary<int, Tensor> losses = [];
+    private readonly long[] tokens;
+
+    public StageExecutor(Partition partition, int stage, JobFile job, Samples samples, Device device)
+    {
+        this.job = job;
+        this.samples = samples;
+        this.device = device;
+        compute = TypeOf(job.Precision.Compute);
+        lossFunction = partition.Model.Loss;
+        first = stage == 0;
+        last = stage == partition.Stages - 1;
+        tokens = new long[samples.TokensPerMicroBatch];
+        var (start, count) = partition.Cuts[stage].GetOffsetAndLength(partition.Model.Layers.Count);
+        for (var index = start; index < start + count; index++)
+        {
+            layers.Add(Build(partition, index));
+        }
+
+        optimizer = new AdamW(owned, job.Optimizer);
+        // The one division by the number of target tokens: the gradient that the summed loss starts its backward with.
+        lossGradient = tensor(1f / (job.Batch.MicroBatches * samples.TokensPerMicroBatch), device: device).DetachFromDisposeScope();
+    }
+
+    public int InFlight => inFlight.Count;
+
+    public Tensor? Forward(long step, int microBatch, Tensor? input)
+    {
+        using var scope = NewDisposeScope();
+        var leaf = input is null ? Read(false, step, microBatch, targets: false) : Take(input).requires_grad_(true);
+        var output = Run(leaf, new Pass(job.Job.Seed, step, microBatch, Training: true, compute));
+        if (!last)
+        {
+            inFlight.Add(microBatch, (leaf.DetachFromDisposeScope(), output.DetachFromDisposeScope()));
+            return output.detach().DetachFromDisposeScope();
+        }
+
+        var loss = lossFunction(output, Read(false, step, microBatch, targets: true));
+        inFlight.Add(microBatch, (leaf.DetachFromDisposeScope(), loss.DetachFromDisposeScope()));
+        losses.Add(microBatch, loss.detach().DetachFromDisposeScope());
+        return null;
+    }
+
+    public Tensor? Backward(int microBatch, Tensor? gradient)
+    {
+        inFlight.Remove(microBatch, out var cached);
+        using var scope = NewDisposeScope();
+        using var input = cached.Input;
+        using var root = cached.Root;
+        autograd.backward(root, gradient is null ? lossGradient : Take(gradient));
+        return first ? null : input.grad!.DetachFromDisposeScope();
+    }
+
+    public Tensor? Evaluate(int batch, int microBatch, Tensor? input)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var output = Run(
+            input is null ? Read(true, batch, microBatch, targets: false) : Take(input),
+            new Pass(job.Job.Seed, batch, microBatch, Training: false, compute));
+        if (!last)
+        {
+            return output.DetachFromDisposeScope();
+        }
+
+        var loss = lossFunction(output, Read(true, batch, microBatch, targets: true));
+        losses.Add((batch * job.Batch.MicroBatches) + microBatch, loss.DetachFromDisposeScope());
+        return null;
+    }
+
+    public double TakeLoss()
+    {
+        var sum = 0.0;
+        foreach (var loss in losses.Values)
+        {
+            sum += loss.item<float>();
+            loss.Dispose();
+        }
+
+        losses.Clear();
+        return sum;
+    }
+
+    public Tensor TakeTiedGradient(TiedCopy copy)
+    {
+        var parameter = copies[copy];
+        var gradient = Gradient(parameter);
+        parameter.ClearGradient();
+        return gradient;
+    }
+
+    public void AddTiedGradient(TiedCopy copy, Tensor gradient)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        Gradient(Owned(copy)).add_(Take(gradient));
+    }
+
+    public Tensor TiedValue(TiedCopy copy)
+    {
+        using var noGradient = no_grad();
+        return Owned(copy).Value.clone();
+    }
+
+    public void SetTiedValue(TiedCopy copy, Tensor value)
+    {
+        using var noGradient = no_grad();
+        copies[copy].Value.copy_(value);
+        value.Dispose();
+    }
+
+    public IReadOnlyList<KeyValuePair<string, double>> GradientSquares()
+    {
+        using var scope = NewDisposeScope();
+        return [.. owned.Select(parameter => KeyValuePair.Create(parameter.Name, SquaredNorm.Of(Gradient(parameter))))];
+    }
+
+    public void Apply(long step, double? gradientScale)
+    {
+        if (gradientScale is { } scale)
+        {
+            optimizer.Apply(step, LearningRate.At(job.Optimizer, step), scale);
+        }
+
+        foreach (var parameter in owned.Concat(copies.Values))
+        {
+            parameter.ClearGradient();
+        }
+    }
+
+    public IReadOnlyList<(string Name, Tensor Value)> State() =>
+    [
+        .. owned.Select(parameter => (parameter.Name, parameter.Value)),
+        .. optimizer.State.Select(state => ($"optimizer.{state.Moment}.{state.Parameter}", state.Value)),
+    ];
+
+    public void Restore(Action<string, Tensor> read)
+    {
+        using var noGradient = no_grad();
+        foreach (var (name, value) in State().Concat(copies.Values.Select(copy => (copy.Name, copy.Value))))
+        {
+            read(name, value);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var (input, root) in inFlight.Values)
+        {
+            input.Dispose();
+            root.Dispose();
+        }
+
+        foreach (var loss in losses.Values)
+        {
+            loss.Dispose();
+        }
+
+        foreach (var parameter in owned.Concat(copies.Values))
+        {
+            parameter.ClearGradient();
+            parameter.Dispose();
+        }
+
+        optimizer.Dispose();
+        lossGradient.Dispose();
+    }
+
+    private Layer Build(Partition partition, int index)
+    {
+        var values = new Dictionary<string, Tensor>(StringComparer.Ordinal);
+        foreach (var definition in partition.Model.Layers[index].Parameters)
+        {
+            var parameter = new Parameter(definition, job.Job.Seed, TypeOf(job.Precision.Parameters), device);
+            if (partition.TiedCopies.FirstOrDefault(copy => copy.Layer == index && copy.Parameter == definition) is { } tied)
+            {
+                copies.Add(tied, parameter);
+            }
+            else
+            {
+                owned.Add(parameter);
+            }
+
+            values.Add(definition.Name, parameter.Value);
+        }
+
+        return partition.Model.Layers[index].Build(values);
+    }
+
+    private Tensor Run(Tensor input, Pass pass) => layers.Aggregate(input, (value, layer) => layer.Forward(value, pass));
+
+    /// <summary>A tensor that was handed over, on this stage's device and in this scope.</summary>
+    private Tensor Take(Tensor handed)
+    {
+        using (handed)
+        {
+            return handed.to(device).detach();
+        }
+    }
+
+    private Tensor Read(bool validation, long batch, int microBatch, bool targets)
+    {
+        samples.Read(validation, batch, microBatch, targets, tokens);
+        return tensor(tokens, [samples.SequencesPerMicroBatch, samples.Context], device: device);
+    }
+
+    private Parameter Owned(TiedCopy copy) => owned.First(parameter => parameter.Name == copy.Parameter.Name);
+
+    private static Tensor Gradient(Parameter parameter) => parameter.Gradient
+        ?? throw new InvalidOperationException($"no gradient reached the parameter {parameter.Name}");
+
+    private static ScalarType TypeOf(string name) => name switch
+    {
+        "float32" => ScalarType.Float32,
+        "bfloat16" => ScalarType.BFloat16,
+        _ => throw new ArgumentException($"{name} is not a type that a stage computes in.", nameof(name)),
+    };
+}

@@ -1,0 +1,52 @@
+using Akka.Actor;
+using Pipeline.Core.Schedules;
+
+namespace Pipeline.Runtime.Stages;
+
+// From the coordinator to a stage. Each carries the epoch; what comes from an older one has no effect.
+
+/// <summary>Build the stage on its own thread, and know the others.</summary>
+internal sealed record StartStage(long Epoch, IReadOnlyList<IActorRef> Stages);
+
+internal sealed record RunStep(long Epoch, long Step);
+
+/// <param name="GradientScale">The clip factor; null skips the step on all stages.</param>
+internal sealed record CommitStep(long Epoch, long Step, double? GradientScale);
+
+/// <param name="Step">The step after which the evaluation takes place; 0 before the first.</param>
+internal sealed record RunEvaluation(long Epoch, long Step, int Batches);
+
+/// <param name="Directory">An existing folder for the stage's shard.</param>
+internal sealed record SaveShard(long Epoch, long Step, string Directory);
+
+// From a stage to the coordinator: a constant number a step, whatever the number of micro-batches.
+
+internal sealed record StageStarted(int Stage);
+
+/// <summary>The stage's part of the step is done and waits for the commit.</summary>
+/// <param name="Loss">Summed over all target tokens, from the last stage; 0 from the others.</param>
+internal sealed record StepReady(
+    long Epoch, long Step, int Stage, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, double Loss, StageTimes Times);
+
+internal sealed record StepCommitted(long Epoch, long Step, int Stage);
+
+/// <param name="Loss">Summed, from the last stage; 0 from the others.</param>
+internal sealed record EvaluationDone(long Epoch, long Step, int Stage, double Loss);
+
+internal sealed record ShardSaved(long Epoch, long Step, int Stage, string File, long Bytes, string Sha256, IReadOnlyList<string> Tensors);
+
+/// <param name="Doing">The action, or what else the stage was doing.</param>
+internal sealed record StageFailed(int Stage, string Doing, Exception Cause);
+
+// Between stages, besides frames.
+
+/// <summary>The receiver has taken a frame of this kind off the edge: the sender may have one more under way.</summary>
+internal sealed record Credit(long Epoch, FrameKind Kind);
+
+/// <summary>An action as it ran; times are Stopwatch ticks.</summary>
+public readonly record struct ActionTime(PipelineAction Action, long Start, long End);
+
+/// <summary>What a stage did since its last report.</summary>
+/// <param name="Busy">Stopwatch ticks in actions and in the optimizer.</param>
+/// <param name="Transfer">Stopwatch ticks in which the stage had nothing to do because a frame already sent had not arrived.</param>
+public sealed record StageTimes(IReadOnlyList<ActionTime> Actions, long Busy, long Transfer, int PeakInFlight);
