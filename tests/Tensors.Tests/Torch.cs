@@ -1,0 +1,11 @@
+using System.Runtime.CompilerServices;
+using Pipeline.Tensors.Loading;
+
+namespace Pipeline.Tensors.Tests;
+
+internal static class Torch
+{
+    /// <summary>Before any test: some touch TorchSharp first.</summary>
+    [ModuleInitializer]
+    internal static void Load() => LibTorch.Load();
+}
