@@ -4,6 +4,7 @@ namespace Pipeline.Core.Jobs;
 
 /// <summary>A job as resolved: every key of the file with its value. Keys are the parameter names in kebab-case
 /// (<c>MicroBatches</c> is <c>micro-batches</c>); a parameter with a default may be left out.</summary>
+/// <param name="Device"><c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>: one for all stages, or one for each.</param>
 public sealed record JobFile(
     JobSettings Job,
     ModelSettings Model,
@@ -12,9 +13,14 @@ public sealed record JobFile(
     ParallelSettings Parallel,
     OptimizerSettings Optimizer,
     PrecisionSettings Precision,
-    IReadOnlyList<string> Device,
     EvaluationSettings Evaluation,
-    CheckpointSettings Checkpoint);
+    CheckpointSettings Checkpoint,
+    IReadOnlyList<string>? Device = null) : ICheckedSettings
+{
+    public IReadOnlyList<string> Device { get; init; } = Device ?? ["cpu"];
+
+    public string? Problem() => JobRules.Problems(this).FirstOrDefault();
+}
 
 /// <param name="Steps">Optimizer steps in all, those of earlier runs (<c>--resume</c>) included.</param>
 /// <param name="Directory">The run directory, relative to the working directory.</param>
@@ -41,7 +47,7 @@ public sealed record BatchSettings([Limits(1)] int Sequences = 12, [Limits(1)] i
 /// <param name="Split"><c>auto</c> (balanced by estimated cost), <c>even</c> (by count), or a list: layers of each stage.</param>
 public sealed record ParallelSettings(
     [Limits(1)] int Stages = 1,
-    string Schedule = "1f1b",
+    [ScheduleName] string Schedule = "1f1b",
     [Limits(1, 1)] int Chunks = 1,
     [Limits(1, 1)] int Replicas = 1,
     [Limits(1)] int ThreadsPerStage = 1,

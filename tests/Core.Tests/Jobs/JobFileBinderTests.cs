@@ -1,0 +1,46 @@
+using Pipeline.Core.Configuration;
+using Pipeline.Core.Jobs;
+
+namespace Pipeline.Core.Tests.Jobs;
+
+public class JobFileBinderTests
+{
+    private const string Least = "model { architecture = tiny, layers = 4, width = 8, context = 8, glow = 3 }, data.files = [\"*.txt\"]\n";
+
+    private static readonly Dictionary<string, Type> Architectures = new() { ["tiny"] = typeof(TinySettings) };
+
+    public sealed record TinySettings(string Architecture, int Layers, int Width, int Context, int Glow = 1)
+        : ModelSettings(Architecture, Layers, Width, Context);
+
+    [Fact]
+    public void The_architecture_decides_which_keys_the_model_has() =>
+        Assert.Equal(new TinySettings("tiny", 4, 8, 8, 3), Bind(Least).Model);
+
+    [Fact]
+    public void Size_and_data_are_all_that_must_be_given()
+    {
+        var job = Bind(Least);
+        Assert.Equal(new JobSettings(), job.Job);
+        Assert.Equal(new BatchSettings(12, 4), job.Batch);
+        Assert.Equal(["cpu"], job.Device);
+        Assert.Equal(["auto"], job.Parallel.Split);
+        Assert.Equal([0.9, 0.99], job.Optimizer.Betas);
+    }
+
+    [Theory]
+    [InlineData("parallel { stages = 2, split = [1, 3] }, device = [\"cuda:0\", cpu]")]
+    [InlineData("parallel { stages = 1, split = 4 }, device = cuda")]
+    [InlineData("parallel { stages = 4, split = even, schedule = gpipe, threads-per-stage = 1000 }")]
+    [InlineData("optimizer { warmup-steps = 5, decay-steps = 5, learning-rate = 0, min-learning-rate = 0 }")]
+    [InlineData("evaluation.every = 0, data.validation-fraction = 0")]
+    public void What_is_allowed_is_bound(string rest) => Bind(Least + rest);
+
+    [Fact]
+    public void A_job_written_as_resolved_is_the_same_job()
+    {
+        var written = SettingsWriter.Write(Bind(Least + "device = [cpu, cpu], parallel { stages = 2, split = [1, 3] }"));
+        Assert.Equal(written, SettingsWriter.Write(Bind(written)));
+    }
+
+    private static JobFile Bind(string text) => JobFileBinder.Bind(HoconParser.ParseFile(text, "x.hocon"), Architectures);
+}
