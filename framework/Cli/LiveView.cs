@@ -1,7 +1,6 @@
 using System.Globalization;
 using Pipeline.Runtime.Runs;
 using Spectre.Console;
-using Spectre.Console.Rendering;
 
 namespace Pipeline.Cli;
 
@@ -105,7 +104,7 @@ internal sealed class LiveView : RunView
         return string.Concat(recent.Select(loss => Blocks[high > low ? (int)((loss - low) / (high - low) * (Blocks.Length - 1)) : 0]));
     }
 
-    private IRenderable Stages()
+    private Table Stages()
     {
         var table = new Table().Border(TableBorder.Rounded).AddColumns("stage", "layers", "device", "busy", "in flight");
         foreach (var stage in Plan.Stages)

@@ -1,6 +1,5 @@
 using Akka.Actor;
 using Akka.Event;
-using Pipeline.Runtime.Stages;
 
 namespace Pipeline.Runtime.Coordination;
 

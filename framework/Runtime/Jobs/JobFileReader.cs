@@ -15,9 +15,13 @@ public static class JobFileReader
     /// <param name="path">As the user wrote it: every sentence about the file begins with it.</param>
     /// <param name="overrides"><c>a.b=c</c> each; a later one wins.</param>
     /// <param name="architectures">The record of settings of each known architecture.</param>
-    public static JobFile Read(string path, IReadOnlyList<string> overrides, IReadOnlyDictionary<string, Type> architectures)
+    public static JobFile Read(string path, IReadOnlyList<string> overrides, IReadOnlyDictionary<string, Type> architectures) =>
+        Parse(Text(path), path, overrides, architectures);
+
+    /// <param name="place">What every sentence about the text begins with.</param>
+    public static JobFile Parse(string text, string place, IReadOnlyList<string> overrides, IReadOnlyDictionary<string, Type> architectures)
     {
-        var root = HoconParser.ParseFile(Text(path), path);
+        var root = HoconParser.ParseFile(text, place);
         foreach (var given in overrides)
             root = root.Overlay(SettingOverride.Parse(given));
         return JobFileBinder.Bind(root, architectures);
