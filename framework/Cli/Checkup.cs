@@ -57,8 +57,8 @@ internal static class Checkup
         try
         {
             info = LibTorch.Load();
-            finding = Finding.Ok("libtorch",
-                $"{info.Version} from {info.Folder} ({(info.Source == LibTorchSource.Package ? "came with the program" : "named by PIPELINE_LIBTORCH")})",
+            var source = info.Source == LibTorchSource.Package ? "came with the program" : "named by PIPELINE_LIBTORCH";
+            finding = Finding.Ok("libtorch", $"{info.Version} from {info.Folder} ({source})",
                 ("version", info.Version.ToString()), ("folder", info.Folder), ("source", info.Source), ("cuda", info.Cuda));
         }
         catch (BadInputException problem)
@@ -84,11 +84,12 @@ internal static class Checkup
         return count == 0
             ? Finding.Note("cuda", "libtorch has CUDA, but no device is found",
                 "check the NVIDIA driver with nvidia-smi; without a device the CPU is used", ("devices", 0))
-            : SelfTest("cuda", $"{count} {(count == 1 ? "device" : "devices")}; cuda:0 computes a matrix product and its gradient", ("devices", count));
+            : SelfTest("cuda", $"devices: {count}; cuda:0 computes a matrix product and its gradient", ("devices", count));
     }
 
     private static Finding SelfTest(string device, string text, params (string, object?)[] facts)
     {
+        const string Remedy = "use another libtorch: see PIPELINE_LIBTORCH";
         try
         {
             using var scope = torch.NewDisposeScope();
@@ -98,11 +99,11 @@ internal static class Checkup
             // y = (x0+x3)(x0+x1) + (x1+x4)(x2+x3) + (x2+x5)(x4+x5)
             return y.ToSingle() == 91 && x.grad!.cpu().data<float>().SequenceEqual([4f, 8f, 14f, 6f, 12f, 16f])
                 ? Finding.Ok(device, text, facts)
-                : Finding.Wrong(device, "computes a wrong matrix product or gradient", "use another libtorch: see PIPELINE_LIBTORCH", facts);
+                : Finding.Wrong(device, "computes a wrong matrix product or gradient", Remedy, facts);
         }
         catch (ExternalException problem)
         {
-            return Finding.Wrong(device, $"does not compute: {problem.Message.Split('\n')[0]}", "use another libtorch: see PIPELINE_LIBTORCH", facts);
+            return Finding.Wrong(device, $"does not compute: {problem.Message.Split('\n')[0]}", Remedy, facts);
         }
     }
 

@@ -54,6 +54,8 @@ internal static class DoctorCommand
                 console.MarkupLine($"{new string(' ', widest + 9)}[{color}]to do:[/] {Markup.Escape(remedy)}");
         }
 
-        console.MarkupLine(usable ? "This machine can run Pipeline." : "[red]This machine cannot run Pipeline yet: see what is wrong above.[/]");
+        console.MarkupLine(usable
+            ? "This machine can run Pipeline."
+            : "[red]This machine cannot run Pipeline yet: see what is wrong above.[/]");
     }
 }

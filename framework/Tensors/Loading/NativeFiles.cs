@@ -39,7 +39,8 @@ internal sealed record NativeFiles(string LibTorchFolder, LibTorchSource Source,
         }
 
         // A folder of its own, which .NET does not probe, is where the build puts libtorch on Linux.
-        var own = searched.Select(folder => Path.Combine(folder, "libtorch")).FirstOrDefault(folder => File.Exists(Path.Combine(folder, library)));
+        var own = searched.Select(folder => Path.Combine(folder, "libtorch"))
+            .FirstOrDefault(folder => File.Exists(Path.Combine(folder, library)));
         var found = own ?? bundled ?? throw new BadInputException(
             $"No libtorch came with the program in '{programFolder}'; build it with -p:LibTorch=cpu (or cuda), or set {Variable} " +
             $"to a folder that holds {library}, {Example}.");
@@ -62,7 +63,7 @@ internal sealed record NativeFiles(string LibTorchFolder, LibTorchSource Source,
             return;
         var below = LikelyBelow.Select(part => Path.Combine(folder, part))
             .FirstOrDefault(candidate => File.Exists(Path.Combine(candidate, library)));
-        throw new BadInputException(
-            $"{Variable} is '{folder}', which holds no {library}; name a folder that does, {(below is null ? Example : $"such as '{below}'")}.");
+        var example = below is null ? Example : $"such as '{below}'";
+        throw new BadInputException($"{Variable} is '{folder}', which holds no {library}; name a folder that does, {example}.");
     }
 }
