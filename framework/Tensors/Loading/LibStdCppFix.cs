@@ -12,7 +12,7 @@ internal static class LibStdCppFix
     private const string Library = "libstdc++.so.6", Version = "GLIBCXX_3.4.32";
     private const ushort Weak = 2;  // VER_FLG_WEAK
 
-    /// <summary>Whether one of the libstdc++ that this process has loaded lacks the version (the fix does no harm to one that has it).</summary>
+    /// <summary>Whether a libstdc++ that this process has loaded lacks the version (the fix does no harm to one that has it).</summary>
     public static bool IsNeeded(byte[] library, string path, IEnumerable<string> loaded)
     {
         if (FindNeed(library, path) is null or { Flags: Weak })

@@ -74,11 +74,13 @@ public static class LibTorch
             ? version
             : throw new BadInputException(
                 $"The libtorch in '{folder}' is {(version.Major == 0 ? "too old" : $"version {version}")}; version " +
-                $"{Oldest.ToString(2)} or newer is needed: build with -p:LibTorch=cpu, or set {NativeFiles.Variable} to the folder of one.");
+                $"{Oldest.ToString(2)} or newer is needed: build with -p:LibTorch=cpu, or set {NativeFiles.Variable} " +
+                "to the folder of one.");
     }
 
     private static IEnumerable<string> LoadedLibraries() =>
-        File.ReadLines("/proc/self/maps").Where(line => line.Contains('/')).Select(line => line[line.IndexOf('/')..]).Distinct();
+        File.ReadLines("/proc/self/maps").Where(line => line.Contains('/')).Select(line => line[line.IndexOf('/')..])
+            .Distinct().Where(File.Exists);
 
     private static void StartTorchSharp(string folder)
     {

@@ -17,6 +17,7 @@ internal sealed record NativeFiles(string LibTorchFolder, LibTorchSource Source,
     /// <param name="probed">Folders in which .NET looks for native libraries by itself.</param>
     public static NativeFiles Find(string? named, string programFolder, IEnumerable<string> probed)
     {
+        programFolder = Path.TrimEndingDirectorySeparator(programFolder);
         string[] searched = [.. new[] { Path.Combine(programFolder, "runtimes", Platform, "native"), programFolder }.Concat(probed)];
         var library = FileName("torch_cpu");
         var bundled = searched.FirstOrDefault(folder => File.Exists(Path.Combine(folder, library)));
@@ -38,8 +39,9 @@ internal sealed record NativeFiles(string LibTorchFolder, LibTorchSource Source,
         }
 
         // A folder of its own, which .NET does not probe, is where the build puts libtorch on Linux.
-        var own = Path.Combine(programFolder, "libtorch");
-        var found = File.Exists(Path.Combine(own, library)) ? own : bundled ?? throw new BadInputException(
+        var own = searched.Select(folder => Path.Combine(folder, "libtorch"))
+            .FirstOrDefault(folder => File.Exists(Path.Combine(folder, library)));
+        var found = own ?? bundled ?? throw new BadInputException(
             $"No libtorch came with the program in '{programFolder}'; build it with -p:LibTorch=cpu (or cuda), or set {Variable} " +
             $"to a folder that holds {library}, {Example}.");
         return new NativeFiles(found, LibTorchSource.Package, sharp);
@@ -61,7 +63,7 @@ internal sealed record NativeFiles(string LibTorchFolder, LibTorchSource Source,
             return;
         var below = LikelyBelow.Select(part => Path.Combine(folder, part))
             .FirstOrDefault(candidate => File.Exists(Path.Combine(candidate, library)));
-        throw new BadInputException(
-            $"{Variable} is '{folder}', which holds no {library}; name a folder that does, {(below is null ? Example : $"such as '{below}'")}.");
+        var example = below is null ? Example : $"such as '{below}'";
+        throw new BadInputException($"{Variable} is '{folder}', which holds no {library}; name a folder that does, {example}.");
     }
 }

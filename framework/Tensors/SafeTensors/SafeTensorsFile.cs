@@ -81,8 +81,8 @@ public sealed class SafeTensorsFile : IDisposable
         var entry = Find(name);
         if (destination.dtype != entry.Type || !destination.shape.AsSpan().SequenceEqual([.. entry.Shape]))
             throw new BadInputException(
-                $"Tensor '{name}' of '{Path}' is {Describe(entry.Type, entry.Shape)}, but {Describe(destination.dtype, destination.shape)} " +
-                "is needed.");
+                $"Tensor '{name}' of '{Path}' is {Describe(entry.Type, entry.Shape)}, " +
+                $"but {Describe(destination.dtype, destination.shape)} is needed.");
         if (destination.is_contiguous())
         {
             Fill(entry, destination);

@@ -98,7 +98,9 @@ internal sealed class SafeTensorsHeader
             var key = Text(ref json);
             json.Read();
             if (key is "dtype" && type is null)
-                type = json.TokenType == JsonTokenType.String ? Text(ref json) : throw Bad($"tensor '{Shown(name)}' has a dtype that is not a string");
+                type = json.TokenType == JsonTokenType.String
+                    ? Text(ref json)
+                    : throw Bad($"tensor '{Shown(name)}' has a dtype that is not a string");
             else if (key is "shape" && shape is null)
                 shape = ReadNumbers(ref json, name, key, MostDimensions);
             else if (key is "data_offsets" && offsets is null)

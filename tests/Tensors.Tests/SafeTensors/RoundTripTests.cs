@@ -49,7 +49,8 @@ public sealed class RoundTripTests : IDisposable
             file.ReadInto(name, destination);
             Same(value, destination);
 
-            var strided = zeros(value.shape.Reverse().ToArray(), type).permute([.. Enumerable.Range(0, (int)value.dim()).Reverse().Select(i => (long)i)]);
+            long[] reversed = [.. Enumerable.Range(0, (int)value.dim()).Reverse().Select(i => (long)i)];
+            var strided = zeros([.. value.shape.Reverse()], type).permute(reversed);
             file.ReadInto(name, strided);
             Same(value, strided);
         }
