@@ -70,5 +70,7 @@ internal abstract class RunView(TrainingPlan plan, IAnsiConsole console) : IRunO
 
     private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
 
-    private static string Relative(string path) => Path.GetRelativePath(Environment.CurrentDirectory, path);
+    /// <summary>Relative where that is shorter to read: below the working directory.</summary>
+    private static string Relative(string path) => Path.GetRelativePath(Environment.CurrentDirectory, path) is var relative
+        && relative.StartsWith("..", StringComparison.Ordinal) ? path : relative;
 }

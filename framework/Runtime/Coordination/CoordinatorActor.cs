@@ -5,7 +5,6 @@ using Pipeline.Core.Optimization;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
-using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Coordination;
 
@@ -17,6 +16,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private const int MostSkipsInARow = 10;
 
     private readonly TrainingPlan plan;
+    private readonly Func<int, IStageExecutor> createExecutor;
     private readonly RunRecorder recorder;
     private readonly TaskCompletionSource<RunSummary> outcome;
     private readonly CheckpointStore checkpoints;
@@ -40,9 +40,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private string? lastCheckpoint;
     private long lastSaved = -1;
 
-    public CoordinatorActor(TrainingPlan plan, RunRecorder recorder, TaskCompletionSource<RunSummary> outcome)
+    public CoordinatorActor(
+        TrainingPlan plan, Func<int, IStageExecutor> createExecutor, RunRecorder recorder, TaskCompletionSource<RunSummary> outcome)
     {
         this.plan = plan;
+        this.createExecutor = createExecutor;
         this.recorder = recorder;
         this.outcome = outcome;
         var count = plan.Partition.Stages;
@@ -68,8 +70,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(TrainingPlan plan, RunRecorder recorder, TaskCompletionSource<RunSummary> outcome) =>
-        Akka.Actor.Props.Create(() => new CoordinatorActor(plan, recorder, outcome)).WithDispatcher("coordinator-dispatcher");
+    /// <param name="createExecutor">Makes a stage's executor; called on the stage's own thread.</param>
+    /// <param name="outcome">Gets the summary when the run has ended, however it has.</param>
+    public static Props Props(
+        TrainingPlan plan, Func<int, IStageExecutor> createExecutor, RunRecorder recorder, TaskCompletionSource<RunSummary> outcome) =>
+        Akka.Actor.Props.Create(() => new CoordinatorActor(plan, createExecutor, recorder, outcome)).WithDispatcher("coordinator-dispatcher");
 
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
 
@@ -108,21 +113,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private IActorRef StartStage(int stage)
     {
         var setup = new StageSetup(
-            stage, plan.Schedule, plan.Partition.TiedCopies, () => CreateExecutor(stage), statuses[stage], fence, Self);
+            stage, plan.Schedule, plan.Partition.TiedCopies, () => createExecutor(stage), statuses[stage], fence, Self);
         return Context.Watch(Context.ActorOf(StageActor.Props(setup), $"stage-{stage}"));
-    }
-
-    private StageExecutor CreateExecutor(int stage)
-    {
-        set_num_threads(plan.Job.Parallel.ThreadsPerStage);   // holds for the calling thread: the stage's own
-        var executor = new StageExecutor(plan.Partition, stage, plan.Job, plan.Samples, plan.Devices[stage]);
-        using var reader = plan.Resumed?.Read();
-        if (reader is not null)
-        {
-            executor.Restore(reader.ReadInto);
-        }
-
-        return executor;
     }
 
     private void Begin()

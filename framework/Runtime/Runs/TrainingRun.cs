@@ -1,6 +1,8 @@
 using Akka.Actor;
 using Akka.Configuration;
 using Pipeline.Runtime.Coordination;
+using Pipeline.Runtime.Stages;
+using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Runs;
 
@@ -12,15 +14,19 @@ public static class TrainingRun
 
     /// <param name="stop">Ends the run cleanly after the step under way, with a checkpoint.</param>
     /// <returns>What came of it; failures too.</returns>
-    public static async Task<RunSummary> RunAsync(TrainingPlan plan, IRunObserver observer, CancellationToken stop)
+    public static Task<RunSummary> RunAsync(TrainingPlan plan, IRunObserver observer, CancellationToken stop) =>
+        RunAsync(plan, stage => CreateExecutor(plan, stage), observer, stop);
+
+    /// <summary>The same with other mathematics: stand-ins that measure the runtime, or that fail at a chosen place.</summary>
+    internal static async Task<RunSummary> RunAsync(
+        TrainingPlan plan, Func<int, IStageExecutor> createExecutor, IRunObserver observer, CancellationToken stop)
     {
-        ArgumentNullException.ThrowIfNull(plan);
         plan.Directory.Open(Core.Configuration.SettingsWriter.Write(plan.Job), plan.Resumed?.Manifest.Step);
         using var recorder = new RunRecorder(plan.Directory, observer, plan.Resumed?.Manifest.Step ?? 0);
         var system = ActorSystem.Create("pipeline", Settings());
         var outcome = new TaskCompletionSource<RunSummary>(TaskCreationOptions.RunContinuationsAsynchronously);
         system.ActorOf(FrameReaper.Props(), "frame-reaper");
-        var coordinator = system.ActorOf(CoordinatorActor.Props(plan, recorder, outcome), "coordinator");
+        var coordinator = system.ActorOf(CoordinatorActor.Props(plan, createExecutor, recorder, outcome), "coordinator");
         coordinator.Tell(StartRun.Instance);
         await using var registration = stop.Register(() => coordinator.Tell(StopRun.Instance));
         try
@@ -34,6 +40,19 @@ public static class TrainingRun
             await coordinator.GracefulStop(StopLimit);
             await system.Terminate();
         }
+    }
+
+    internal static StageExecutor CreateExecutor(TrainingPlan plan, int stage)
+    {
+        set_num_threads(plan.Job.Parallel.ThreadsPerStage);   // holds for the calling thread: the stage's own
+        var executor = new StageExecutor(plan.Partition, stage, plan.Job, plan.Samples, plan.Devices[stage]);
+        using var reader = plan.Resumed?.Read();
+        if (reader is not null)
+        {
+            executor.Restore(reader.ReadInto);
+        }
+
+        return executor;
     }
 
     private static Config Settings()
