@@ -277,7 +277,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private void LookForStall()
     {
-        if (stallWatch.Look(typicalAction) is { } stall)
+        if (stallWatch.Look(typicalAction, Stopwatch.GetTimestamp()) is { } stall)
         {
             recorder.Event("warning", stall);
         }

@@ -11,11 +11,12 @@ internal sealed class StallWatch(IReadOnlyList<StageStatus> stages)
     private long reported;
 
     /// <param name="typicalAction">The median time of an action so far.</param>
+    /// <param name="now">Stopwatch ticks.</param>
     /// <returns>One sentence, once a stall; null while all is well.</returns>
-    public string? Look(TimeSpan typicalAction)
+    public string? Look(TimeSpan typicalAction, long now)
     {
         var newest = stages.Max(stage => stage.Since);
-        var quiet = Stopwatch.GetElapsedTime(newest);
+        var quiet = Stopwatch.GetElapsedTime(newest, now);
         if (newest == reported || quiet < Shortest || quiet < 10 * typicalAction)
         {
             return null;

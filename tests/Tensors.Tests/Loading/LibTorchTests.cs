@@ -1,3 +1,4 @@
+using Pipeline.Tests;
 using System.Diagnostics;
 using Pipeline.Tensors.Loading;
 using TorchSharp;

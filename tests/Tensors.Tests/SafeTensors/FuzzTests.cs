@@ -1,3 +1,4 @@
+using Pipeline.Tests;
 using CsCheck;
 using Pipeline.Core;
 using Pipeline.Tensors.SafeTensors;

@@ -1,3 +1,4 @@
+using Pipeline.Tests;
 using Pipeline.Core;
 using Pipeline.Tensors.SafeTensors;
 

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using Pipeline.Tensors.Loading;
 
-namespace Pipeline.Tensors.Tests;
+namespace Pipeline.Tests;
 
 internal static class Torch
 {

@@ -1,4 +1,4 @@
-namespace Pipeline.Tensors.Tests;
+namespace Pipeline.Tests;
 
 internal sealed class TemporaryFolder : IDisposable
 {
