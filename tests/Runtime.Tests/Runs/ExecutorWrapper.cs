@@ -1,0 +1,81 @@
+using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Stages;
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Tests.Runs;
+
+/// <summary>An executor around another, to change one thing of it.</summary>
+internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
+{
+    public int InFlight => inner.InFlight;
+
+    public virtual Tensor? Forward(long step, int microBatch, Tensor? input) => inner.Forward(step, microBatch, input);
+
+    public virtual Tensor? Backward(int microBatch, Tensor? gradient) => inner.Backward(microBatch, gradient);
+
+    public Tensor? Evaluate(int batch, int microBatch, Tensor? input) => inner.Evaluate(batch, microBatch, input);
+
+    public double TakeLoss() => inner.TakeLoss();
+
+    public Tensor TakeTiedGradient(TiedCopy copy) => inner.TakeTiedGradient(copy);
+
+    public void AddTiedGradient(TiedCopy copy, Tensor gradient) => inner.AddTiedGradient(copy, gradient);
+
+    public Tensor TiedValue(TiedCopy copy) => inner.TiedValue(copy);
+
+    public void SetTiedValue(TiedCopy copy, Tensor value) => inner.SetTiedValue(copy, value);
+
+    public virtual IReadOnlyList<KeyValuePair<string, double>> GradientSquares() => inner.GradientSquares();
+
+    public void Apply(long step, double? gradientScale) => inner.Apply(step, gradientScale);
+
+    public IReadOnlyList<(string Name, Tensor Value)> State() => inner.State();
+
+    public void Restore(Action<string, Tensor> read) => inner.Restore(read);
+
+    public void Dispose() => inner.Dispose();
+}
+
+/// <summary>Fails in one action of micro-batch 2 of step 4.</summary>
+internal sealed class FailingExecutor(IStageExecutor inner, int stage, ActionKind kind) : ExecutorWrapper(inner)
+{
+    private long current;
+
+    public override Tensor? Forward(long step, int microBatch, Tensor? input)
+    {
+        current = step;
+        Plant(ActionKind.Forward, microBatch, input);
+        return base.Forward(step, microBatch, input);
+    }
+
+    public override Tensor? Backward(int microBatch, Tensor? gradient)
+    {
+        Plant(ActionKind.Backward, microBatch, gradient);
+        return base.Backward(microBatch, gradient);
+    }
+
+    private void Plant(ActionKind action, int microBatch, Tensor? handed)
+    {
+        if (current == 4 && action == kind && microBatch == 2)
+        {
+            handed?.Dispose();
+            throw new InvalidOperationException($"planted in stage {stage}\nwith a second line");
+        }
+    }
+}
+
+/// <summary>Reports a gradient that is not a number in some steps.</summary>
+internal sealed class PoisonedExecutor(IStageExecutor inner, long first, long last) : ExecutorWrapper(inner)
+{
+    private long current;
+
+    public override Tensor? Forward(long step, int microBatch, Tensor? input)
+    {
+        current = step;
+        return base.Forward(step, microBatch, input);
+    }
+
+    public override IReadOnlyList<KeyValuePair<string, double>> GradientSquares() => current >= first && current <= last
+        ? [.. base.GradientSquares().Select(square => KeyValuePair.Create(square.Key, double.NaN))]
+        : base.GradientSquares();
+}

@@ -1,0 +1,102 @@
+using Pipeline.Core;
+
+namespace Pipeline.Runtime.Tests.Runs;
+
+public class ResumeTests
+{
+    [Theory]
+    [InlineData("parallel.stages=2", "parallel.stages=2")]
+    [InlineData("parallel.stages=2", "parallel.stages=1")]
+    [InlineData("parallel.stages=1", "parallel.stages=4")]
+    public async Task A_resumed_run_has_the_losses_of_one_that_was_never_stopped(string before, string after)
+    {
+        using var straight = new TestRun();
+        await straight.RunAsync(before);
+        using var stopped = new TestRun();
+        using var stop = new CancellationTokenSource();
+        stopped.OnStep = step =>
+        {
+            if (step.Step == 5)
+            {
+                stop.Cancel();
+            }
+        };
+        var first = await stopped.RunAsync(false, [before], null, stop.Token);
+        Assert.Equal("interrupted", first.Outcome);
+        Assert.InRange(first.Steps, 5, 7);
+        var second = await stopped.ResumeAsync(after);
+        Assert.Equal("completed", second.Outcome);
+        Assert.Equal(straight.Metrics(), stopped.Metrics());
+    }
+
+    [Fact]
+    public async Task A_damaged_checkpoint_is_passed_over_and_the_run_says_which_and_why()
+    {
+        using var run = new TestRun();
+        await run.RunAsync("checkpoint.every=4");
+        var straight = run.Metrics();
+        var newest = Path.Combine(run.Directory, "checkpoints", "step-00000012", "stage-0.safetensors");
+        var bytes = await File.ReadAllBytesAsync(newest, TestContext.Current.CancellationToken);
+        bytes[^1] ^= 1;
+        await File.WriteAllBytesAsync(newest, bytes, TestContext.Current.CancellationToken);
+        File.Delete(Path.Combine(run.Directory, "checkpoints", "step-00000008", "manifest.json"));
+
+        run.Steps.Clear();
+        await run.ResumeAsync("checkpoint.every=4");
+        Assert.Equal(5, run.Steps[0].Step);
+        Assert.Equal(straight, run.Metrics());
+        var warnings = run.Events.Where(e => e.Kind == "warning").Select(e => e.Message).ToArray();
+        Assert.Contains(warnings, w => w.Contains("step-00000012", StringComparison.Ordinal) && w.Contains("damaged", StringComparison.Ordinal));
+        Assert.Contains(warnings, w => w.Contains("step-00000008", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Only_the_newest_checkpoints_are_kept()
+    {
+        using var run = new TestRun();
+        await run.RunAsync("checkpoint.every=3", "checkpoint.keep=2");
+        Assert.Equal(["step-00000009", "step-00000012"], Directory.EnumerateDirectories(Path.Combine(run.Directory, "checkpoints")).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
+    public async Task Metrics_of_steps_after_the_checkpoint_are_cut()
+    {
+        using var run = new TestRun();
+        await run.RunAsync("checkpoint.every=5");
+        Directory.Delete(Path.Combine(run.Directory, "checkpoints", "step-00000012"), recursive: true);
+        await run.ResumeAsync("checkpoint.every=5");
+        Assert.Equal(Enumerable.Range(1, 12).Select(step => (long)step), run.Metrics().Select(line => line.Step));
+    }
+
+    [Theory]
+    [InlineData("model.width=64", "--resume: model.width = 64, but * was trained with width = 32; a resumed run must keep it.")]
+    [InlineData("job.seed=9", "--resume: job.seed = 9, but * was trained with seed = 3; a resumed run must keep it.")]
+    [InlineData("batch.micro-batches=2", "--resume: batch.micro-batches = 2, but * was trained with micro-batches = 4; a resumed run must keep it.")]
+    public async Task What_would_change_the_losses_is_refused(string change, string sentence)
+    {
+        using var run = new TestRun();
+        await run.RunAsync("job.steps=2");
+        var refusal = Assert.Throws<BadInputException>(() => run.Plan(true, change));
+        Assert.Equal(sentence.Replace("*", Path.Combine(run.Directory, "checkpoints", "step-00000002"), StringComparison.Ordinal), refusal.Message);
+    }
+
+    [Fact]
+    public async Task Changed_data_are_refused()
+    {
+        using var run = new TestRun();
+        await run.RunAsync("job.steps=2");
+        await File.AppendAllTextAsync(run.DataFile, "more", TestContext.Current.CancellationToken);
+        var refusal = Assert.Throws<BadInputException>(() => run.Plan(true));
+        Assert.Equal(
+            $"--resume: the data are not those of {Path.Combine(run.Directory, "checkpoints", "step-00000002")} (text.txt has changed, or is in only one of the two).",
+            refusal.Message);
+    }
+
+    [Fact]
+    public void Nothing_to_resume_is_refused()
+    {
+        using var run = new TestRun();
+        var refusal = Assert.Throws<BadInputException>(() => run.Plan(true));
+        Assert.Equal($"--resume: there is no whole checkpoint in {Path.Combine(run.Directory, "checkpoints")}.", refusal.Message);
+    }
+}

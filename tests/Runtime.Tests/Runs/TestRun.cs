@@ -1,0 +1,77 @@
+using System.Text.Json;
+using Pipeline.Runtime.Runs;
+using Pipeline.Runtime.Stages;
+using Pipeline.Stages.Transformer;
+using Pipeline.Tests;
+
+namespace Pipeline.Runtime.Tests.Runs;
+
+/// <summary>Small real runs in a folder of their own.</summary>
+internal sealed class TestRun : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    /// <param name="text">The data; some made-up text without it.</param>
+    public TestRun(string? text = null)
+    {
+        File.WriteAllText(folder.File("text.txt"), text ?? string.Join(' ', Enumerable.Range(0, 4000).Select(i => $"{i * 7919 % 1000} ist {i % 17}")));
+        File.WriteAllText(folder.File("job.hocon"), $$"""
+            job       { name = test, seed = 3, steps = 12, directory = "{{Directory}}" }
+            model     { architecture = gpt2, layers = 4, width = 32, heads = 2, context = 16 }
+            data      { files = ["text.txt"], tokenizer = chars }
+            batch     { sequences = 12, micro-batches = 4 }
+            optimizer { warmup-steps = 5 }
+            evaluation { every = 0 }
+            checkpoint { every = 0 }
+            """);
+    }
+
+    public string Directory => folder.File("run");
+
+    public string DataFile => folder.File("text.txt");
+
+    public List<StepMetrics> Steps { get; } = [];
+
+    public List<RunEvent> Events { get; } = [];
+
+    /// <summary>Called with each step's metrics on the coordinator's thread.</summary>
+    public Action<StepMetrics>? OnStep { get; set; }
+
+    public TrainingPlan Plan(bool resume, params string[] overrides) => new(folder.File("job.hocon"), overrides, [new Gpt2()], resume);
+
+    public Task<RunSummary> RunAsync(params string[] overrides) => RunAsync(false, overrides, null, CancellationToken.None);
+
+    public Task<RunSummary> ResumeAsync(params string[] overrides) => RunAsync(true, overrides, null, CancellationToken.None);
+
+    /// <param name="wrap">Puts something around a stage's executor.</param>
+    public async Task<RunSummary> RunAsync(
+        bool resume, string[] overrides, Func<int, IStageExecutor, IStageExecutor>? wrap, CancellationToken stop)
+    {
+        using var plan = Plan(resume, overrides);
+        return await TrainingRun.RunAsync(
+            plan,
+            stage => TrainingRun.CreateExecutor(plan, stage) is var executor && wrap is null ? executor : wrap(stage, executor),
+            new Observer(this),
+            stop);
+    }
+
+    /// <summary>What metrics.jsonl holds, bit for bit.</summary>
+    public IReadOnlyList<(long Step, double Loss, double GradNorm)> Metrics() =>
+    [
+        .. File.ReadLines(Path.Combine(Directory, "metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).Select(line =>
+            (line.GetProperty("step").GetInt64(), line.GetProperty("loss").GetDouble(), line.GetProperty("grad_norm").GetDouble())),
+    ];
+
+    public void Dispose() => folder.Dispose();
+
+    private sealed class Observer(TestRun run) : IRunObserver
+    {
+        public void Step(StepMetrics metrics)
+        {
+            run.Steps.Add(metrics);
+            run.OnStep?.Invoke(metrics);
+        }
+
+        public void Event(RunEvent happened) => run.Events.Add(happened);
+    }
+}
