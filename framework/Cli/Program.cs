@@ -10,7 +10,7 @@ var root = new RootCommand("Pipeline trains models that do not fit one device: l
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
-    return BadInput(parsed.Errors[0].Message);
+    return BadInput(UsageError.Describe(parsed));
 }
 
 try

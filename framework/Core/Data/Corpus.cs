@@ -14,7 +14,6 @@ public sealed class Corpus : IDisposable
     /// <exception cref="BadInputException">A pattern matches nothing, a named file is empty or unreadable, text is not UTF-8.</exception>
     public Corpus(DataSettings settings, string folder)
     {
-        ArgumentNullException.ThrowIfNull(settings);
         var files = new List<DataFile>();
         var scans = new List<CharacterScan>();
         var characters = settings.Tokenizer == "chars" ? new bool[0x11_0000] : null;

@@ -13,8 +13,6 @@ public sealed class Samples
     /// <exception cref="BadInputException">There are too few tokens.</exception>
     public Samples(Corpus corpus, JobFile job)
     {
-        ArgumentNullException.ThrowIfNull(corpus);
-        ArgumentNullException.ThrowIfNull(job);
         this.corpus = corpus;
         seed = job.Job.Seed;
         Context = job.Model.Context;

@@ -9,7 +9,6 @@ public static class LearningRate
     /// <param name="step">Counted from 1.</param>
     public static double At(OptimizerSettings settings, long step)
     {
-        ArgumentNullException.ThrowIfNull(settings);
         if (step <= settings.WarmupSteps)
         {
             return settings.LearningRate * step / settings.WarmupSteps;

@@ -11,8 +11,6 @@ public static class LayerSplit
     /// <returns>For each stage the range of layer indices.</returns>
     public static IReadOnlyList<Range> Cut(IReadOnlyList<string> rule, IReadOnlyList<double> costs, int stages)
     {
-        ArgumentNullException.ThrowIfNull(rule);
-        ArgumentNullException.ThrowIfNull(costs);
         var layers = costs.Count - 2;
         ArgumentOutOfRangeException.ThrowIfGreaterThan(stages, layers);
         var counts = rule switch

@@ -8,7 +8,6 @@ public static class Credits
     /// activations to the next stage, gradients to the one before. At least 1.</summary>
     public static int Of(Schedule schedule, int stage, ActionKind kind)
     {
-        ArgumentNullException.ThrowIfNull(schedule);
         var receiver = kind == ActionKind.Forward ? stage + 1 : stage - 1;
         var receiverRow = schedule.Ranks[receiver];
         int sent = 0, consumed = 0, reached = 0, most = 1;

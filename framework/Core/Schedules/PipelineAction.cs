@@ -16,7 +16,6 @@ public readonly record struct PipelineAction(int Stage, ActionKind Kind, int Mic
     /// <exception cref="FormatException">The text is not stage, letter, micro-batch.</exception>
     public static PipelineAction Parse(string text)
     {
-        ArgumentNullException.ThrowIfNull(text);
         var at = text.AsSpan().IndexOfAny(Letters);
         if (at > 0
             && int.TryParse(text.AsSpan(0, at), NumberStyles.None, CultureInfo.InvariantCulture, out var stage)

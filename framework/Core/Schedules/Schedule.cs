@@ -6,7 +6,6 @@ public sealed class Schedule
 {
     public Schedule(string name, int microBatches, IReadOnlyList<IReadOnlyList<PipelineAction>> ranks)
     {
-        ArgumentNullException.ThrowIfNull(ranks);
         Name = name;
         MicroBatches = microBatches;
         Ranks = ranks;

@@ -8,7 +8,6 @@ public static class ScheduleValidator
     /// <exception cref="InvalidOperationException">The schedule is invalid; the message shows the grid with the failing cell marked.</exception>
     public static void Validate(Schedule schedule)
     {
-        ArgumentNullException.ThrowIfNull(schedule);
         for (var rank = 0; rank < schedule.Ranks.Count; rank++)
         {
             CheckRank(schedule, rank);

@@ -23,7 +23,6 @@ public sealed class TrainingPlan : IDisposable
     /// <exception cref="BadInputException">Anything that the user can correct.</exception>
     public TrainingPlan(string path, IReadOnlyList<string> overrides, IReadOnlyList<IArchitecture> architectures, bool resume = false)
     {
-        ArgumentNullException.ThrowIfNull(architectures);
         var settings = architectures.ToDictionary(architecture => architecture.Name, architecture => architecture.Settings, StringComparer.Ordinal);
         Job = JobFileReader.Read(path, overrides, settings);
         Directory = new RunDirectory(Job.Job.Directory);

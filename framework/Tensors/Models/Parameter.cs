@@ -9,7 +9,6 @@ public sealed class Parameter : IDisposable
     /// <summary>Draws the initial value from (seed, name) alone, on the CPU, so that it is the same for any layout and device.</summary>
     public Parameter(ParameterDefinition definition, long seed, ScalarType type, Device device)
     {
-        ArgumentNullException.ThrowIfNull(definition);
         Definition = definition;
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();

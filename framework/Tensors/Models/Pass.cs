@@ -13,7 +13,6 @@ public sealed record Pass(long Seed, long Step, int MicroBatch, bool Training, S
     /// <param name="place">Unique in the model, such as <c>h.3.attn</c>.</param>
     public Tensor Dropout(Tensor input, double probability, string place)
     {
-        ArgumentNullException.ThrowIfNull(input);
         if (!Training || probability == 0)
         {
             return input;

@@ -14,8 +14,6 @@ public static class Operator
     /// <returns>The shape of <paramref name="indices"/>, then width.</returns>
     public static Tensor Embedding(Tensor weight, Tensor indices)
     {
-        ArgumentNullException.ThrowIfNull(weight);
-        ArgumentNullException.ThrowIfNull(indices);
         if (weight.dim() != 2 || indices.dtype != ScalarType.Int64)
         {
             throw new ArgumentException($"An embedding takes a matrix and int64 indices, not {weight.dim()} dimensions and {indices.dtype}.", nameof(weight));
@@ -39,8 +37,6 @@ public static class Operator
     /// <param name="bias">(outputs).</param>
     public static Tensor Linear(Tensor input, Tensor weight, Tensor? bias)
     {
-        ArgumentNullException.ThrowIfNull(input);
-        ArgumentNullException.ThrowIfNull(weight);
         return nn.functional.linear(input, weight.to(input.dtype), bias?.to(input.dtype));
     }
 
@@ -49,8 +45,6 @@ public static class Operator
     /// <param name="bias">(width).</param>
     public static Tensor LayerNorm(Tensor input, Tensor weight, Tensor? bias)
     {
-        ArgumentNullException.ThrowIfNull(input);
-        ArgumentNullException.ThrowIfNull(weight);
         return nn.functional.layer_norm(input, weight.shape, weight.to(input.dtype), bias?.to(input.dtype));
     }
 }

@@ -11,7 +11,6 @@ public static class SquaredNorm
     /// <param name="tensor">Contiguous; any floating type; any device.</param>
     public static double Of(Tensor tensor)
     {
-        ArgumentNullException.ThrowIfNull(tensor);
         if (tensor.device_type == TorchSharp.DeviceType.CPU && tensor.dtype == ScalarType.Float32 && tensor.is_contiguous()
             && tensor.numel() <= Array.MaxLength / sizeof(float))
         {

@@ -1,0 +1,100 @@
+using Pipeline.Runtime.Runs;
+using Pipeline.Runtime.Tests.Runs;
+using Pipeline.Tensors.Models;
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Tests.Stages;
+
+public class StageExecutorTests
+{
+    /// <summary>Four micro-batches through the executor add up to the gradient of the whole batch: only rounding differs.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Gradients_equal_those_of_one_plain_backward_over_the_whole_batch(bool tied)
+    {
+        using var run = new TestRun();
+        using var plan = run.Plan(false, "parallel.stages=1", $"model.tie-embeddings={(tied ? "true" : "false")}");
+        using var executor = TrainingRun.CreateExecutor(plan, 0);
+        for (var m = 0; m < 4; m++)
+        {
+            Assert.Null(executor.Forward(1, m, null));
+        }
+
+        for (var m = 0; m < 4; m++)
+        {
+            Assert.Null(executor.Backward(m, null));
+        }
+
+        foreach (var copy in plan.Partition.TiedCopies)
+        {
+            executor.AddTiedGradient(copy, executor.TakeTiedGradient(copy));
+        }
+
+        var (loss, plain) = Plain(plan);
+        Assert.Equal(loss, executor.TakeLoss() / (12 * 16), 1e-6 * loss);
+        var gradients = executor.State().Where(entry => entry.Value.requires_grad).ToArray();
+        Assert.Equal(plain.Count, gradients.Length);
+        foreach (var (name, value) in gradients)
+        {
+            using var scope = NewDisposeScope();
+            var (expected, actual) = (plain[name].grad!, value.grad!);
+            var difference = (expected - actual).abs().max().item<float>() / expected.abs().max().item<float>();
+            Assert.True(difference <= 1e-6, $"{name} differs by {difference} of its largest element.");
+        }
+    }
+
+    [Fact]
+    public void Activations_are_alive_from_forward_to_backward_only()
+    {
+        using var run = new TestRun();
+        using var plan = run.Plan(false, "parallel.stages=1");
+        using var executor = TrainingRun.CreateExecutor(plan, 0);
+        executor.Forward(1, 0, null);
+        executor.Forward(1, 1, null);
+        Assert.Equal(2, executor.InFlight);
+        executor.Backward(0, null);
+        executor.Backward(1, null);
+        Assert.Equal(0, executor.InFlight);
+        executor.TakeLoss();
+        executor.Evaluate(0, 0, null);
+        Assert.Equal(0, executor.InFlight);
+    }
+
+    [Fact]
+    public void A_tied_parameter_has_one_optimizer_state_and_its_copies_follow_the_owner()
+    {
+        using var run = new TestRun();
+        using var plan = run.Plan(false, "parallel.stages=2");
+        var copy = Assert.Single(plan.Partition.TiedCopies);
+        Assert.Equal(("wte.weight", 1, 0), (copy.Parameter.Name, copy.Stage, copy.Owner));
+        using var owner = TrainingRun.CreateExecutor(plan, 0);
+        using var other = TrainingRun.CreateExecutor(plan, 1);
+        Assert.Contains(owner.State(), entry => entry.Name == "optimizer.exp_avg.wte.weight");
+        Assert.DoesNotContain(other.State(), entry => entry.Name.Contains("wte", StringComparison.Ordinal));
+        Assert.Equal(plan.Partition.Model.Parameters.Count() * 3, owner.State().Count + other.State().Count);
+    }
+
+    /// <summary>The whole batch at once, through the same layers, with libtorch's own backward. A tied weight is one leaf here.</summary>
+    private static (double Loss, IReadOnlyDictionary<string, Tensor> Parameters) Plain(TrainingPlan plan)
+    {
+        var parameters = plan.Partition.Model.Parameters.ToDictionary(
+            p => p.Name, p => new Parameter(p, plan.Job.Job.Seed, ScalarType.Float32, CPU).Value, StringComparer.Ordinal);
+        var (inputs, targets) = (new List<long>(), new List<long>());
+        for (var m = 0; m < 4; m++)
+        {
+            var tokens = new long[plan.Samples.TokensPerMicroBatch];
+            plan.Samples.Read(false, 1, m, targets: false, tokens);
+            inputs.AddRange(tokens);
+            plan.Samples.Read(false, 1, m, targets: true, tokens);
+            targets.AddRange(tokens);
+        }
+
+        var pass = new Pass(plan.Job.Job.Seed, 1, 0, true, ScalarType.Float32);
+        var output = plan.Partition.Model.Layers.Aggregate(
+            tensor(inputs.ToArray(), [12, 16]), (value, layer) => layer.Build(parameters).Forward(value, pass));
+        var loss = plan.Partition.Model.Loss(output, tensor(targets.ToArray(), [12, 16])) / (12 * 16);
+        loss.backward();
+        return (loss.item<float>(), parameters);
+    }
+}
