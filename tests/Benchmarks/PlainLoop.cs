@@ -48,7 +48,8 @@ internal static class PlainLoop
             plan.Samples.Read(false, step, 0, targets: true, tokens);
             var loss = plan.Partition.Model.Loss(output, tensor(tokens, [sequences, context])) / tokens.Length;
             loss.backward();
-            var norm = GradientClip.Norm(parameters.Values.Select(p => KeyValuePair.Create(p.Name, SquaredNorm.Of(p.Gradient!))));
+            var squares = SquaredNorm.Of([.. parameters.Values.Select(p => p.Gradient!)]);
+            var norm = GradientClip.Norm(parameters.Keys.Zip(squares, KeyValuePair.Create));
             optimizer.Apply(step, LearningRate.At(plan.Job.Optimizer, step), GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm));
             foreach (var parameter in parameters.Values)
             {

@@ -138,7 +138,7 @@ public sealed class StageExecutor : IStageExecutor
     public IReadOnlyList<KeyValuePair<string, double>> GradientSquares()
     {
         using var scope = NewDisposeScope();
-        return [.. owned.Select(parameter => KeyValuePair.Create(parameter.Name, SquaredNorm.Of(Gradient(parameter))))];
+        return [.. owned.Zip(SquaredNorm.Of([.. owned.Select(Gradient)]), (parameter, square) => KeyValuePair.Create(parameter.Name, square))];
     }
 
     public void Apply(long step, double? gradientScale)

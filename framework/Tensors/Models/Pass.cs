@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Tensors.Operators;
 using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Models;
@@ -9,7 +10,7 @@ namespace Pipeline.Tensors.Models;
 public sealed record Pass(long Seed, long Step, int MicroBatch, bool Training, ScalarType Compute)
 {
     /// <summary>Dropout (Srivastava et al. 2014), scaled so that the expectation is unchanged. The mask depends on (seed, step, micro-batch,
-    /// place) alone, never on libtorch's process-wide generator: the layout cannot change it, and a second forward draws it again.</summary>
+    /// place) alone: neither the layout nor the device can change it, and a second forward draws it again.</summary>
     /// <param name="place">Unique in the model, such as <c>h.3.attn</c>.</param>
     public Tensor Dropout(Tensor input, double probability, string place)
     {
@@ -18,8 +19,6 @@ public sealed record Pass(long Seed, long Step, int MicroBatch, bool Training, S
             return input;
         }
 
-        using var generator = new Generator(Seeds.Derive(Seed, Step, MicroBatch, place), input.device);
-        var keep = empty_like(input, requires_grad: false).bernoulli_(1 - probability, generator).div_(1 - probability);
-        return input * keep;
+        return input * DropoutMask.Draw(input, probability, Seeds.Derive(Seed, Step, MicroBatch, place));
     }
 }

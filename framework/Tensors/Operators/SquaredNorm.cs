@@ -5,20 +5,20 @@ using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Operators;
 
-/// <summary>The sum of a tensor's squares in double precision, in an order that depends on the element count alone.</summary>
+/// <summary>Sums of squares in double precision, in an order that depends on a tensor's element count alone.</summary>
 public static class SquaredNorm
 {
-    /// <param name="tensor">Contiguous; any floating type; any device.</param>
-    public static double Of(Tensor tensor)
+    /// <summary>One sum for each tensor. Of tensors on a GPU all are waited for at once.</summary>
+    /// <param name="tensors">Any floating type, all on one device.</param>
+    public static double[] Of(IReadOnlyList<Tensor> tensors)
     {
-        if (tensor.device_type == TorchSharp.DeviceType.CPU && tensor.dtype == ScalarType.Float32 && tensor.is_contiguous()
-            && tensor.numel() <= Array.MaxLength / sizeof(float))
+        if (tensors.All(InMemory))
         {
-            return Of(MemoryMarshal.Cast<byte, float>(tensor.bytes));
+            return [.. tensors.Select(tensor => Of(MemoryMarshal.Cast<byte, float>(tensor.bytes)))];
         }
 
         using var scope = NewDisposeScope();
-        return tensor.to(ScalarType.Float64).square().sum().item<double>();
+        return stack(tensors.Select(tensor => tensor.to(ScalarType.Float64).square().sum())).cpu().data<double>().ToArray();
     }
 
     /// <summary>Four accumulators of eight lanes whatever the processor: narrower ones compute the same lanes in turns.</summary>
@@ -45,4 +45,7 @@ public static class SquaredNorm
 
         return sum;
     }
+
+    private static bool InMemory(Tensor tensor) => tensor.device_type == TorchSharp.DeviceType.CPU && tensor.dtype == ScalarType.Float32
+        && tensor.is_contiguous() && tensor.numel() <= Array.MaxLength / sizeof(float);
 }
