@@ -8,6 +8,7 @@ public sealed class Samples
 {
     private readonly Corpus corpus;
     private readonly long seed;
+    private readonly int sequences;
     private readonly long trainingTokens;
 
     /// <exception cref="BadInputException">There are too few tokens.</exception>
@@ -16,6 +17,7 @@ public sealed class Samples
         this.corpus = corpus;
         seed = job.Job.Seed;
         Context = job.Model.Context;
+        sequences = job.Batch.Sequences;
         SequencesPerMicroBatch = job.Batch.Sequences / job.Batch.MicroBatches;
         trainingTokens = corpus.Count - (long)(corpus.Count * job.Data.ValidationFraction);
         Check("training", trainingTokens);
@@ -38,14 +40,23 @@ public sealed class Samples
     public void Read(bool validation, long batch, int microBatch, bool targets, Span<long> tokens)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(tokens.Length, TokensPerMicroBatch);
-        var (first, count) = validation ? (trainingTokens, corpus.Count - trainingTokens) : (0, trainingTokens);
-        var purpose = (long)Seeds.Derive(seed, validation ? "validation" : "training");
         for (var i = 0; i < SequencesPerMicroBatch; i++)
         {
-            var index = ((long)microBatch * SequencesPerMicroBatch) + i;
-            var start = first + Seeds.Below(Seeds.Derive(purpose, batch, index), count - Context);
-            corpus.Read(start + (targets ? 1 : 0), tokens.Slice(i * Context, Context));
+            var index = (batch * sequences) + ((long)microBatch * SequencesPerMicroBatch) + i;
+            corpus.Read(Start(validation, index) + (targets ? 1 : 0), tokens.Slice(i * Context, Context));
         }
+    }
+
+    /// <summary>Where a sequence starts: an epoch cuts its part of the corpus into windows that begin at a random place and visits each
+    /// once, in random order, so that no token comes twice before all have come.</summary>
+    private long Start(bool validation, long index)
+    {
+        var (first, count) = validation ? (trainingTokens, corpus.Count - trainingTokens) : (0, trainingTokens);
+        var windows = Math.Max(1, ((count - 1) / Context) - 1);
+        var (epoch, position) = Math.DivRem(index, windows);
+        var random = Seeds.Derive(seed, validation ? -1 : 0, epoch);
+        var offset = Seeds.Below(random, Math.Min(Context, count - (windows * Context)));
+        return first + offset + (Permutation.At(position, windows, (long)random) * Context);
     }
 
     private void Check(string part, long tokens)
