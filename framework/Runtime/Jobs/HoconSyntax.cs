@@ -203,7 +203,8 @@ internal sealed class HoconSyntax
         {
             text.SkipBlank();
         }
-        else if (!newLine && !text.AtEnd && text.Next is not ('}' or ']'))
+        // The } of a section ends its entry plainly enough, and Akka agrees.
+        else if (!newLine && !text.AtEnd && text.Next is not ('}' or ']') && !(separator == '\n' && plain[^1] == '}'))
         {
             throw text.Error($"a comma or a new line is missing before {text.NextWord()}");
         }

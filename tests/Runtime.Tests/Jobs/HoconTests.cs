@@ -15,6 +15,7 @@ public class HoconTests
     [InlineData("a = 1\n, b = 2", "{a:'1' b:'2'}")]
     [InlineData("a { b = 1 }, c = d", "{a:{b:'1'} c:'d'}")]
     [InlineData("a { b = 1 }\na { c = 2 }\na.d = 3", "{a:{b:'1' c:'2' d:'3'}}")]
+    [InlineData("a { b = 1 } a { c = 2 } a.c = 3", "{a:{b:'1' c:'3'}}")]
     [InlineData("a { b = 1 }, a { b = 2 }", "{a:{b:'2'}}")]
     [InlineData("a { b = 1 }\na.b = [2]\na.b = [3]", "{a:{b:['3']}}")]
     [InlineData("a = [1]\na = 2", "{a:'2'}")]
