@@ -1,6 +1,6 @@
 namespace Pipeline.Core.Configuration;
 
-/// <summary>A value of a settings file before it has a type: an object, a list, text or null.</summary>
+/// <summary>A value of a settings file before it has a type: an object, a list or text.</summary>
 /// <param name="path">Its dotted key, such as <c>batch.micro-batches</c>; empty for the whole file.</param>
 /// <param name="place">Where the user wrote it: the file, or <c>--set</c>.</param>
 public abstract class SettingNode(string path, string place)

@@ -1,9 +1,10 @@
 namespace Pipeline.Core.Configuration;
 
 /// <summary>Keys with their values, in the order they were written.</summary>
-public sealed class SettingObject(string path, string place) : SettingNode(path, place)
+public sealed class SettingObject(string path, string place, IEnumerable<KeyValuePair<string, SettingNode>> children)
+    : SettingNode(path, place)
 {
-    private readonly OrderedDictionary<string, SettingNode> children = new(StringComparer.Ordinal);
+    private readonly OrderedDictionary<string, SettingNode> children = new(children, StringComparer.Ordinal);
 
     public IReadOnlyDictionary<string, SettingNode> Children => children;
 
@@ -11,20 +12,17 @@ public sealed class SettingObject(string path, string place) : SettingNode(path,
 
     public string PathOf(string key) => Path.Length == 0 ? key : $"{Path}.{key}";
 
-    /// <summary>Only for whoever builds the tree; false when the key is there already.</summary>
-    internal bool TryAdd(string key, SettingNode child) => children.TryAdd(key, child);
-
     /// <summary>This object with another laid over it: sections merge, any other value of <paramref name="over"/> wins.</summary>
     public SettingObject Overlay(SettingObject over)
     {
-        var merged = new SettingObject(Path, Place);
-        foreach (var (key, child) in children)
-            merged.children[key] = child;
+        var merged = new OrderedDictionary<string, SettingNode>(children, StringComparer.Ordinal);
         foreach (var (key, child) in over.children)
-            merged.children[key] = child is SettingObject section && children.GetValueOrDefault(key) is SettingObject here
+        {
+            merged[key] = child is SettingObject section && children.GetValueOrDefault(key) is SettingObject here
                 ? here.Overlay(section)
                 : child;
-        return merged;
+        }
+        return new SettingObject(Path, Place, merged);
     }
 
     /// <summary>Where a sentence that names several keys points: to the override, when it names a key that was set there.</summary>

@@ -19,13 +19,17 @@ public sealed class SettingsBinder
     private object Section(Type declared, SettingNode node)
     {
         if (node is not SettingObject section)
+        {
             throw node.Refusal($"must be a section, not {node.Description}");
+        }
         var constructor = RecordShape.Constructor(choose(declared, section));
         var parameters = constructor.GetParameters();
         RefuseUnknownKeys(section, [.. parameters.Select(RecordShape.Key)]);
         var settings = constructor.Invoke([.. parameters.Select(parameter => Argument(parameter, section))]);
         if ((settings as ICheckedSettings)?.Problem() is { } problem)
+        {
             throw new BadInputException($"{root.PlaceNamedIn(problem)}: {problem}.");
+        }
         return settings;
     }
 
@@ -34,7 +38,9 @@ public sealed class SettingsBinder
         foreach (var (key, node) in section.Children)
         {
             if (known.Contains(key, StringComparer.Ordinal))
+            {
                 continue;
+            }
             var owner = section.Path.Length == 0 ? "" : $" of {section.Path}";
             throw EditDistance.Nearest(key, known) is { } nearest
                 ? node.Refusal($"is not a key{owner}", nearest)
@@ -47,12 +53,16 @@ public sealed class SettingsBinder
         var key = RecordShape.Key(parameter);
         var node = section.Children.GetValueOrDefault(key);
         if (RecordShape.IsSection(parameter.ParameterType))
-            return Section(parameter.ParameterType, node ?? new SettingObject(section.PathOf(key), section.Place));
+        {
+            return Section(parameter.ParameterType, node ?? new SettingObject(section.PathOf(key), section.Place, []));
+        }
         var allowed = AllowedValue.Of(parameter);
         if (node is not null)
+        {
             return allowed.Read(node);
+        }
         return parameter.HasDefaultValue
             ? parameter.DefaultValue
-            : throw new SettingNull(section.PathOf(key), root.Place).Refusal($"is missing; it must be {allowed.Description}");
+            : throw new BadInputException($"{root.Place}: {section.PathOf(key)} is missing; it must be {allowed.Description}.");
     }
 }

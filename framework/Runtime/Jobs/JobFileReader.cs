@@ -1,6 +1,5 @@
 using System.Text;
 using Pipeline.Core;
-using Pipeline.Core.Configuration;
 using Pipeline.Core.Jobs;
 
 namespace Pipeline.Runtime.Jobs;
@@ -21,18 +20,24 @@ public static class JobFileReader
     /// <param name="place">What every sentence about the text begins with.</param>
     public static JobFile Parse(string text, string place, IReadOnlyList<string> overrides, IReadOnlyDictionary<string, Type> architectures)
     {
-        var root = HoconParser.ParseFile(text, place);
+        var root = HoconTree.Read(HoconSyntax.PlainFile(text, place), place);
         foreach (var given in overrides)
+        {
             root = root.Overlay(SettingOverride.Parse(given));
+        }
         return JobFileBinder.Bind(root, architectures);
     }
 
     private static string Text(string path)
     {
         if (Directory.Exists(path))
+        {
             throw new BadInputException($"{path}: this is a folder, and a job file is needed.");
+        }
         if (!File.Exists(path))
+        {
             throw new BadInputException($"{path}: there is no such file.");
+        }
         try
         {
             return StrictUtf8.GetString(Bytes(path));

@@ -1,17 +1,29 @@
 using System.Diagnostics;
-using Akka.Configuration;
-using Akka.Configuration.Hocon;
 using CsCheck;
 using Pipeline.Core;
-using Pipeline.Core.Configuration;
-using Pipeline.Core.Jobs;
+using Pipeline.Runtime.Jobs;
 
 namespace Pipeline.Runtime.Tests.Jobs;
 
 public class JobFileFuzzTests
 {
     private static readonly string[] Scraps =
-        ["{", "}", "[", "]", ",", "=", ":", "\"", "\"\"\"", "#", "//", "\\", "\n", "\r", "\t", "${", "+=", "include ", ".", "null", "1e999", "\0", "é", "😀", "\uFEFF", "-", " "];
+    [
+        "{", "}", "[", "]", ",", "=", ":", "\"", "\"\"\"", "#", "//", "\\", "\n", "\r", "\t", "${", "+=", "include ", ".", "null",
+        "1e999", "\0", "é", "😀", "\uFEFF", "-", " ", "\u00a0", "\u2028", "a", ".b", "${job.seed}", "${job}", "${data.files}",
+        "a = ${b}\n", "b = [${a}]\n", "a.b = 1\n", "a { b = [1, 2] }\n", "{ a = 1 }", "[1, 2]",
+    ];
+
+    // Each is right alone; together they replace, merge, contradict and lead in circles.
+    private static readonly string[] Lines =
+    [
+        "a = 1", "a = ${b}", "a = [${b.c}, x]", "a = x ${c}/y # z", "a { b = 2 }", "a.b = ${c}", "b = 1", "b { c = [1, { d = 2 }] }",
+        "b.c = ${d}${c}", "b { c = \"x\"${a.b}\"y\", e = ${d} }", "c = ${a}", "c = \"\"", "c = [{ a = ${d} }, [${d}]]",
+        "d = [\"null\"]", "d = nul",
+    ];
+
+    private static readonly Gen<string> SomeScraps = Gen.Int[0, Scraps.Length - 1].Array[1, 20]
+        .Select(indices => string.Concat(indices.Select(index => Scraps[index])));
 
     private static readonly Gen<Func<string, string>> Mutations =
         from position in Gen.Double.Unit
@@ -33,20 +45,21 @@ public class JobFileFuzzTests
 
     [Fact]
     public void Whatever_is_done_to_a_file_it_is_a_job_or_a_sentence() =>
-        Mutations.Array[1, 6].Sample(mutations =>
-        {
-            var text = mutations.Aggregate(JobFolder.Quickstart, (text, mutate) => mutate(text));
-            var watch = Stopwatch.StartNew();
-            try
-            {
-                JobFileBinder.Bind(HoconParser.ParseFile(text, "x.hocon"), JobFolder.Architectures);
-            }
-            catch (BadInputException refused)
-            {
-                Assert.Matches("^x\\.hocon[:,][^\n]*[.?]$", refused.Message);
-            }
-            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"It took {watch.Elapsed} to read\n{text}");
-        }, iter: 20_000);
+        Mutations.Array[1, 6].Sample(
+            mutations => Read(mutations.Aggregate(JobFolder.Quickstart, (text, mutate) => mutate(text)), "x.hocon"), iter: 20_000);
+
+    [Fact]
+    public void Scraps_are_a_job_or_a_sentence() =>
+        SomeScraps.Sample(scraps => Read(scraps, "x.hocon"), iter: 20_000);
+
+    [Fact]
+    public void Right_lines_in_any_order_are_a_job_or_a_sentence() =>
+        Gen.Int[0, Lines.Length - 1].Array[1, 8].Sample(
+            indices => Read(string.Join('\n', indices.Select(index => Lines[index])), "x.hocon"), iter: 20_000);
+
+    [Fact]
+    public void Scraps_in_an_override_are_a_job_or_a_sentence() =>
+        SomeScraps.Sample(scraps => Read(JobFolder.Quickstart, "--set", $"job.name={scraps}"), iter: 20_000);
 
     [Theory]
     [InlineData("[")]
@@ -59,36 +72,32 @@ public class JobFileFuzzTests
     [InlineData("#")]
     [InlineData("k = v w ")]
     [InlineData("a=1\nb=2\n")]
+    [InlineData("a=${b}\n")]
+    [InlineData("a=[[1]]\n")]
+    [InlineData("a{b{c=1}}\n")]
+    [InlineData("a=[{b=1}]\n")]
     public void A_mebibyte_of_nonsense_is_refused_soon(string scrap)
     {
         var text = string.Concat(Enumerable.Repeat(scrap, (1 << 20) / scrap.Length));
         var watch = Stopwatch.StartNew();
-        var refused = Assert.Throws<BadInputException>(() => JobFileBinder.Bind(HoconParser.ParseFile(text, "x"), JobFolder.Architectures));
+        var refused = Assert.Throws<BadInputException>(() => JobFileReader.Parse(text, "x", [], JobFolder.Architectures));
         Assert.InRange(refused.Message.Length, 10, 300);
         Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(5));
     }
 
-    /// <summary>Our reader is the stricter one: what it takes, Akka's takes for the same.</summary>
-    [Fact]
-    public void Akka_reads_the_example_and_the_resolved_job_as_we_do()
+    private static void Read(string text, string place, params string[] overrides)
     {
-        var root = HoconParser.ParseFile(JobFolder.Quickstart, "x.hocon");
-        var resolved = SettingsWriter.Write(JobFileBinder.Bind(root, JobFolder.Architectures));
-        foreach (var text in new[] { JobFolder.Quickstart, resolved })
-            Assert.Equal(Show(HoconParser.ParseFile(text, "x.hocon")), Show(ConfigurationFactory.ParseString(text).Root));
+        var watch = Stopwatch.StartNew();
+        try
+        {
+            JobFileReader.Parse(text, "x.hocon", overrides, JobFolder.Architectures);
+        }
+        catch (BadInputException refused)
+        {
+            Assert.Matches($"^{place}[:, ][^\n]*[.?]$", refused.Message);
+            // What passes our check, Akka reads.
+            Assert.DoesNotContain("cannot be read as HOCON", refused.Message, StringComparison.Ordinal);
+        }
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"It took {watch.Elapsed} to read\n{text}");
     }
-
-    private static string Show(SettingNode node) => node switch
-    {
-        SettingObject section => $"{{{string.Join(' ', section.Children.Select(child => $"{child.Key}:{Show(child.Value)}"))}}}",
-        SettingList list => $"[{string.Join(' ', list.Items.Select(Show))}]",
-        _ => ((SettingText)node).Text,
-    };
-
-    private static string Show(HoconValue value) => value switch
-    {
-        _ when value.IsObject() => $"{{{string.Join(' ', value.GetObject().Items.Select(child => $"{child.Key}:{Show(child.Value)}"))}}}",
-        _ when value.IsArray() => $"[{string.Join(' ', value.GetArray().Select(Show))}]",
-        _ => value.GetString().Trim(),
-    };
 }

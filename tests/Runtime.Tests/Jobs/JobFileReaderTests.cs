@@ -49,6 +49,19 @@ public sealed class JobFileReaderTests : IDisposable
         Assert.False(((Gpt2Settings)job.Model).Bias);
     }
 
+    [Fact]
+    public void A_line_appended_to_a_job_file_wins() =>
+        Assert.Equal(7, folder.Read($"{JobFolder.Quickstart}\njob.steps = 7\n").Job.Steps);
+
+    [Theory]
+    [InlineData("/a b/c.txt")]
+    [InlineData("../x[1]/*.cs")]
+    [InlineData("C:\\data\\x.txt")]
+    [InlineData("a#b//c=${d}")]
+    [InlineData("\"/a,b/c d.txt\"")]
+    public void A_path_is_one_path(string path) =>
+        Assert.Equal([path.Trim('"')], folder.Read(JobFolder.Quickstart, $"data.files={path}").Data.Files);
+
     public static TheoryData<string> Examples => [.. ExampleFiles().DefaultIfEmpty("")];
 
     [Theory]
@@ -65,7 +78,9 @@ public sealed class JobFileReaderTests : IDisposable
     {
         var root = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(root.FullName, "Pipeline.sln")))
+        {
             root = root.Parent ?? throw new DirectoryNotFoundException("No folder above the tests holds Pipeline.sln.");
+        }
         var examples = Path.Combine(root.FullName, "examples");
         return Directory.Exists(examples) ? Directory.EnumerateFiles(examples, "*.hocon").Order(StringComparer.Ordinal) : [];
     }

@@ -1,9 +1,11 @@
-namespace Pipeline.Core.Configuration;
+using Pipeline.Core;
+using Pipeline.Core.Configuration;
 
-/// <summary>The text being parsed, with a position and its line.</summary>
-/// <param name="comments">Whether <c>#</c> and <c>//</c> start a comment.</param>
+namespace Pipeline.Runtime.Jobs;
+
+/// <summary>The text being checked, with a position and its line.</summary>
 /// <param name="where">The place of a line, to begin a sentence with.</param>
-internal sealed class HoconText(string text, bool comments, Func<int, string> where)
+internal sealed class HoconText(string text, Func<int, string> where)
 {
     private readonly string text = text.TrimStart('\uFEFF').Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n');
     private int position;
@@ -15,7 +17,7 @@ internal sealed class HoconText(string text, bool comments, Func<int, string> wh
     /// <summary>The next character; NUL at the end.</summary>
     public char Next => AtEnd ? '\0' : text[position];
 
-    public bool AtComment => comments && (Next == '#' || At("//"));
+    public bool AtComment => Next == '#' || At("//");
 
     public bool At(string word) => string.CompareOrdinal(text, position, word, 0, word.Length) == 0;
 
@@ -23,14 +25,18 @@ internal sealed class HoconText(string text, bool comments, Func<int, string> wh
     {
         var character = text[position++];
         if (character == '\n')
+        {
             Line++;
+        }
         return character;
     }
 
     public bool TryTake(char character)
     {
         if (AtEnd || Next != character)
+        {
             return false;
+        }
         Take();
         return true;
     }
@@ -39,24 +45,21 @@ internal sealed class HoconText(string text, bool comments, Func<int, string> wh
     {
         var start = position;
         while (!AtEnd && belongs(Next))
+        {
             Take();
+        }
         return text[start..position];
-    }
-
-    /// <summary>Skips spaces and a comment, up to the end of the line.</summary>
-    public void SkipSpaces()
-    {
-        TakeWhile(character => character != '\n' && char.IsWhiteSpace(character));
-        if (AtComment)
-            TakeWhile(character => character != '\n');
     }
 
     /// <summary>Skips spaces, comments and line ends; says whether a line ended.</summary>
     public bool SkipBlank()
     {
         var before = Line;
-        for (SkipSpaces(); TryTake('\n'); SkipSpaces())
+        TakeWhile(char.IsWhiteSpace);
+        while (AtComment)
         {
+            TakeWhile(character => character != '\n');
+            TakeWhile(char.IsWhiteSpace);
         }
         return Line != before;
     }
@@ -66,7 +69,9 @@ internal sealed class HoconText(string text, bool comments, Func<int, string> wh
     {
         var end = position + 1;
         while (end < text.Length && IsWord(Next) && IsWord(text[end]))
+        {
             end++;
+        }
         return AtEnd ? "the end" : QuotedText.Of(QuotedText.Shorten(text[position..end]));
     }
 
