@@ -10,7 +10,8 @@ public static class Credits
     {
         var receiver = kind == ActionKind.Forward ? stage + 1 : stage - 1;
         var receiverRow = schedule.Ranks[receiver];
-        int sent = 0, consumed = 0, reached = 0, most = 1;
+        var passed = new HashSet<PipelineAction>();
+        int sent = 0, consumed = 0, most = 1;
         foreach (var action in schedule.Ranks[stage])
         {
             if (action.Kind == kind)
@@ -21,14 +22,11 @@ public static class Credits
             }
 
             // What the receiver has handed back proves that it got at least this far in its own list.
-            for (var proof = action with { Stage = receiver }; reached < receiverRow.Count;)
+            for (var proof = action with { Stage = receiver }; !passed.Contains(proof);)
             {
-                var passed = receiverRow[reached++];
-                consumed += passed.Kind == kind ? 1 : 0;
-                if (passed == proof)
-                {
-                    break;
-                }
+                var next = receiverRow[passed.Count];
+                passed.Add(next);
+                consumed += next.Kind == kind ? 1 : 0;
             }
         }
 

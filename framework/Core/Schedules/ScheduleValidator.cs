@@ -26,7 +26,8 @@ public static class ScheduleValidator
             var problem = action switch
             {
                 _ when action.Stage != rank => $"stage {action.Stage} is not on rank {rank}",
-                _ when action.MicroBatch >= schedule.MicroBatches => $"there are only {schedule.MicroBatches} micro-batches",
+                _ when action.MicroBatch < 0 || action.MicroBatch >= schedule.MicroBatches =>
+                    $"there are only {schedule.MicroBatches} micro-batches",
                 _ when !seen.Add(action) => "it is there twice",
                 { Kind: ActionKind.Backward } when !seen.Contains(action with { Kind = ActionKind.Forward }) => "its forward has not run",
                 { Kind: ActionKind.Backward } when action.MicroBatch < lastBackward => "weight gradients must add up in ascending order",

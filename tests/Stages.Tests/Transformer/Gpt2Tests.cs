@@ -36,7 +36,8 @@ public class Gpt2Tests
                 _ => 0,
             };
             Assert.Equal(definition.Name.Contains("ln_", StringComparison.Ordinal) && definition.Name.EndsWith("weight", StringComparison.Ordinal) ? 1 : 0, mean, 2e-3);
-            Assert.Equal(expected, deviation, expected * 0.03);
+            // Five standard errors of a deviation: the positions are only a thousand numbers.
+            Assert.Equal(expected, deviation, expected * 5 / Math.Sqrt(2 * parameter.Value.numel()));
         }
     }
 
