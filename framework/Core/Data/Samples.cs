@@ -42,7 +42,7 @@ public sealed class Samples
         ArgumentOutOfRangeException.ThrowIfNotEqual(tokens.Length, TokensPerMicroBatch);
         for (var i = 0; i < SequencesPerMicroBatch; i++)
         {
-            var index = (batch * sequences) + ((long)microBatch * SequencesPerMicroBatch) + i;
+            var index = ((validation ? batch : batch - 1) * sequences) + ((long)microBatch * SequencesPerMicroBatch) + i;
             corpus.Read(Start(validation, index) + (targets ? 1 : 0), tokens.Slice(i * Context, Context));
         }
     }
@@ -55,7 +55,7 @@ public sealed class Samples
         var windows = Math.Max(1, ((count - 1) / Context) - 1);
         var (epoch, position) = Math.DivRem(index, windows);
         var random = Seeds.Derive(seed, validation ? -1 : 0, epoch);
-        var offset = Seeds.Below(random, Math.Min(Context, count - (windows * Context)));
+        var offset = Seeds.Below(random, count - (windows * Context));
         return first + offset + (Permutation.At(position, windows, (long)random) * Context);
     }
 
