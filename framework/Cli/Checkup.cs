@@ -68,7 +68,10 @@ internal static class Checkup
 
         yield return finding;
         if (info is null)
+        {
             yield break;
+        }
+
         yield return Finding.Ok("torchsharp",
             info.LibTorchSharp + (info.LibStdCppFix ? " (corrected copy: this system's libstdc++ is older than the package asks for)" : ""),
             ("library", info.LibTorchSharp), ("libstdcpp_fix", info.LibStdCppFix));
@@ -79,7 +82,10 @@ internal static class Checkup
     private static Finding Cuda(LibTorchInfo info)
     {
         if (!info.Cuda)
+        {
             return Finding.Ok("cuda", "not in this libtorch (a CUDA one comes by PIPELINE_LIBTORCH or -p:LibTorch=cuda)", ("devices", 0));
+        }
+
         var count = torch.cuda.is_available() ? torch.cuda.device_count() : 0;
         return count == 0
             ? Finding.Note("cuda", "libtorch has CUDA, but no device is found",

@@ -25,10 +25,15 @@ internal static class DoctorCommand
             var findings = Checkup.Run();
             var usable = findings.All(finding => finding.Verdict != Verdict.Wrong);
             if (parsed.GetValue(json))
+            {
                 parsed.InvocationConfiguration.Output.WriteLine(JsonSerializer.Serialize(
                     new { Usable = usable, Checks = findings.ToDictionary(finding => finding.Name) }, Json));
+            }
             else
+            {
                 Print(findings, usable, parsed.InvocationConfiguration.Output);
+            }
+
             return usable ? 0 : 1;
         });
         return command;
@@ -38,7 +43,10 @@ internal static class DoctorCommand
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
         if (!console.Profile.Out.IsTerminal)
+        {
             console.Profile.Width = 1000;  // a file has no edge to wrap at
+        }
+
         var widest = findings.Max(finding => finding.Name.Length);
         foreach (var finding in findings)
         {
@@ -51,7 +59,9 @@ internal static class DoctorCommand
             var name = finding.Name.PadRight(widest);
             console.MarkupLine($"[{color}]{word}[/]  [bold]{Markup.Escape(name)}[/]  {Markup.Escape(finding.Text)}");
             if (finding.Remedy is { } remedy)
+            {
                 console.MarkupLine($"{new string(' ', widest + 9)}[{color}]to do:[/] {Markup.Escape(remedy)}");
+            }
         }
 
         console.MarkupLine(usable

@@ -18,7 +18,10 @@ internal sealed record Memory(long Total, long Available)
         var machine = new Memory(Kilobytes(lines, "MemTotal:"), Kilobytes(lines, "MemAvailable:"));
         if ((Number("/sys/fs/cgroup/memory.max") ?? Number("/sys/fs/cgroup/memory/memory.limit_in_bytes")) is not { } limit ||
             limit >= machine.Total)
+        {
             return machine;
+        }
+
         var used = Number("/sys/fs/cgroup/memory.current") ?? Number("/sys/fs/cgroup/memory/memory.usage_in_bytes") ?? 0;
         return new Memory(limit, Math.Min(machine.Available, Math.Max(0, limit - used)));
     }

@@ -9,9 +9,15 @@ internal sealed class AllowedNumber(LimitsAttribute limits) : AllowedValue
     public override object Read(SettingNode node)
     {
         if (!double.TryParse(Text(node), NumberStyles.Float, CultureInfo.InvariantCulture, out var number))
+        {
             throw Refusal(node);
+        }
+
         if (!double.IsFinite(number))
+        {
             throw node.Refusal($"must be a finite number, not {node.Description}");
+        }
+
         return limits.Allow(number) ? number : throw Refusal(node);
     }
 }

@@ -16,21 +16,45 @@ internal abstract class AllowedValue
         var limits = parameter.GetCustomAttribute<LimitsAttribute>() ?? new LimitsAttribute(double.NegativeInfinity);
         var words = parameter.GetCustomAttribute<OneOfAttribute>()?.Words;
         if (type == typeof(string))
+        {
             return words is null ? new AllowedText() : new AllowedWord(words);
+        }
+
         if (type == typeof(bool))
+        {
             return new AllowedSwitch();
+        }
+
         if (type == typeof(double))
+        {
             return new AllowedNumber(limits);
+        }
+
         if (type == typeof(int))
+        {
             return new AllowedWholeNumber<int>(limits);
+        }
+
         if (type == typeof(long))
+        {
             return new AllowedWholeNumber<long>(limits);
+        }
+
         if (type == typeof(IReadOnlyList<string>))
+        {
             return new AllowedList<string>(words is null ? new AllowedText() : new AllowedWord(words));
+        }
+
         if (type == typeof(IReadOnlyList<int>))
+        {
             return new AllowedList<int>(new AllowedWholeNumber<int>(limits));
+        }
+
         if (type == typeof(IReadOnlyList<double>))
+        {
             return new AllowedList<double>(new AllowedNumber(limits));
+        }
+
         throw new ArgumentException($"Settings of type {type} cannot be read from a file.", nameof(parameter));
     }
 

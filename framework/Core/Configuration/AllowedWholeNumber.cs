@@ -17,10 +17,16 @@ internal sealed class AllowedWholeNumber<T>(LimitsAttribute limits) : AllowedVal
         if (!T.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole))
         {
             if (!double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || !double.IsInteger(number))
+            {
                 throw Refusal(node);
+            }
+
             if (double.Abs(number) > LargestExact || !Fits(number))
+            {
                 throw node.Refusal(string.Create(CultureInfo.InvariantCulture,
                     $"must be a whole number from {Lowest} to {T.MaxValue}, not {node.Description}"));
+            }
+
             whole = T.CreateChecked(number);    // 1e6, 12.0
         }
         return limits.Allow(double.CreateChecked(whole)) ? whole : throw Refusal(node);

@@ -8,8 +8,13 @@ public static class EditDistance
     {
         var distance = new int[from.Length + 1, to.Length + 1];
         for (var i = 0; i <= from.Length; i++)
+        {
             for (var j = 0; j <= to.Length; j++)
+            {
                 distance[i, j] = i == 0 ? j : j == 0 ? i : Step(i, j);
+            }
+        }
+
         return distance[from.Length, to.Length];
 
         int Step(int i, int j)

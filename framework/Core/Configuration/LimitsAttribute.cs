@@ -23,7 +23,10 @@ public sealed class LimitsAttribute(double minimum, double maximum = double.Posi
     public string Describe(string kind)
     {
         if (minimum == maximum)
+        {
             return Number(minimum);
+        }
+
         var lower = double.IsInfinity(minimum) ? "" : $" {(ExcludeMinimum ? "greater than" : "of at least")} {Number(minimum)}";
         var upper = double.IsInfinity(maximum) ? "" : $" {(ExcludeMaximum ? "less than" : "at most")} {Number(maximum)}";
         return kind + lower + (lower.Length > 0 && upper.Length > 0 ? " and" : "") + upper;

@@ -12,6 +12,7 @@ public static class QuotedText
     {
         var quoted = new StringBuilder("\"", text.Length + 2);
         foreach (var character in text)
+        {
             quoted.Append(character switch
             {
                 '"' => "\\\"",
@@ -24,6 +25,8 @@ public static class QuotedText
                     string.Create(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}"),
                 _ => character.ToString(),
             });
+        }
+
         return quoted.Append('"').ToString();
     }
 

@@ -20,7 +20,10 @@ public static class SettingsWriter
         {
             var value = settings.GetType().GetProperty(parameter.Name!)!.GetValue(settings);
             if (value is null)
+            {
                 continue;
+            }
+
             text.Append(indent).Append(RecordShape.Key(parameter));
             if (RecordShape.IsSection(parameter.ParameterType))
             {

@@ -15,7 +15,9 @@ internal static class CudaLibraries
         {
             OpenSiblings(folder);
             foreach (var library in libraries)
+            {
                 LibTorch.Open(library);
+            }
         }
 
         return libraries.Length > 0;
@@ -27,7 +29,10 @@ internal static class CudaLibraries
     {
         var nvidia = Path.GetFullPath(Path.Combine(folder, "..", "..", "nvidia"));
         if (!Directory.Exists(nvidia))
+        {
             return;
+        }
+
         var left = Directory.EnumerateDirectories(nvidia).Select(package => Path.Combine(package, "lib")).Where(Directory.Exists)
             .SelectMany(lib => Directory.EnumerateFiles(lib, "*.so*")).Order(StringComparer.Ordinal).ToList();
         while (left.RemoveAll(library => NativeLibrary.TryLoad(library, out _)) > 0)

@@ -20,7 +20,10 @@ internal readonly ref struct ElfVersions(ReadOnlySpan<byte> image, string path)
     {
         var needed = new List<NeededVersion>();
         if (!TryFindSection(NeedSection, out var start, out var count, out var names))
+        {
             return needed;
+        }
+
         for (var need = start; count > 0; count--)
         {
             var library = Text(names, U32(At(need, NeedSize), 4));
@@ -42,7 +45,10 @@ internal readonly ref struct ElfVersions(ReadOnlySpan<byte> image, string path)
     {
         var defined = new HashSet<string>(StringComparer.Ordinal);
         if (!TryFindSection(DefinitionSection, out var definition, out var count, out var names))
+        {
             return defined;
+        }
+
         for (; count > 0; count--)
         {
             var entry = At(definition, DefinitionSize);
@@ -58,15 +64,24 @@ internal readonly ref struct ElfVersions(ReadOnlySpan<byte> image, string path)
     {
         var header = At(0, 64);
         if (!header.StartsWith("\u007fELF\u0002\u0001"u8) || U16(header, 58) != SectionSize)
+        {
             throw Malformed();
+        }
+
         var table = (long)BinaryPrimitives.ReadUInt64LittleEndian(header[40..]);
         for (var i = 0; i < U16(header, 60); i++)
         {
             var section = At(table + (i * SectionSize), SectionSize);
             if (U32(section, 4) != type)
+            {
                 continue;
+            }
+
             if (U32(section, 40) >= U16(header, 60))
+            {
                 throw Malformed();
+            }
+
             (start, count) = (Offset(section), U32(section, 44));
             var strings = At(table + (U32(section, 40) * SectionSize), SectionSize);
             names = At(Offset(strings), (long)BinaryPrimitives.ReadUInt64LittleEndian(strings[32..]));

@@ -16,7 +16,10 @@ internal static class LibStdCppFix
     public static bool IsNeeded(byte[] library, string path, IEnumerable<string> loaded)
     {
         if (FindNeed(library, path) is null or { Flags: Weak })
+        {
             return false;
+        }
+
         return loaded.Where(file => Path.GetFileName(file).StartsWith(Library, StringComparison.Ordinal))
             .Any(file => !new ElfVersions(File.ReadAllBytes(file), file).Defined().Contains(Version));
     }
@@ -26,7 +29,10 @@ internal static class LibStdCppFix
     {
         var corrected = (byte[])library.Clone();
         if (FindNeed(library, path) is { } need)
+        {
             BinaryPrimitives.WriteUInt16LittleEndian(corrected.AsSpan(need.FlagsOffset), (ushort)(need.Flags | Weak));
+        }
+
         return corrected;
     }
 
@@ -40,7 +46,10 @@ internal static class LibStdCppFix
         {
             // Whatever lies there is code to be run: it is used only if it is, byte for byte, what would be written.
             if (!File.Exists(copy) || !File.ReadAllBytes(copy).AsSpan().SequenceEqual(corrected))
+            {
                 WriteAside(folder, copy, corrected);
+            }
+
             return copy;
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
@@ -61,7 +70,10 @@ internal static class LibStdCppFix
     private static void WriteAside(string folder, string copy, byte[] content)
     {
         if (OperatingSystem.IsWindows())
+        {
             throw new PlatformNotSupportedException("Windows has no libstdc++ to be fixed.");
+        }
+
         Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var aside = $"{copy}.{Guid.NewGuid():N}";
         try
@@ -72,7 +84,10 @@ internal static class LibStdCppFix
                 Access = FileAccess.Write,
                 UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
             }))
+            {
                 file.Write(content);
+            }
+
             File.Move(aside, copy, overwrite: true);
         }
         finally

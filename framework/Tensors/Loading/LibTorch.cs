@@ -36,7 +36,9 @@ public static class LibTorch
             var library = File.ReadAllBytes(sharp);
             fix = LibStdCppFix.IsNeeded(library, sharp, LoadedLibraries());
             if (fix)
+            {
                 sharp = LibStdCppFix.CopyInCache(library, sharp, LibStdCppFix.UserCache());
+            }
         }
 
         Open(sharp);

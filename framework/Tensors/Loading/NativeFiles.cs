@@ -32,9 +32,12 @@ internal sealed record NativeFiles(string LibTorchFolder, LibTorchSource Source,
             CheckNamed(folder, library);
             // TorchSharp opens torch_cpu by name, so that .NET would find the bundled one and load it as a second copy.
             if (bundled is not null && Path.GetFullPath(bundled) != folder)
+            {
                 throw new BadInputException(
                     $"{Variable} is '{folder}', but the program carries a libtorch of its own in '{bundled}', and a process can " +
                     $"hold only one; build it with -p:LibTorch=none, or unset {Variable}.");
+            }
+
             return new NativeFiles(folder, LibTorchSource.Environment, sharp);
         }
 
@@ -58,9 +61,15 @@ internal sealed record NativeFiles(string LibTorchFolder, LibTorchSource Source,
     private static void CheckNamed(string folder, string library)
     {
         if (!Directory.Exists(folder))
+        {
             throw new BadInputException($"{Variable} is '{folder}', which is not a folder; name one that holds {library}, {Example}.");
+        }
+
         if (File.Exists(Path.Combine(folder, library)))
+        {
             return;
+        }
+
         var below = LikelyBelow.Select(part => Path.Combine(folder, part))
             .FirstOrDefault(candidate => File.Exists(Path.Combine(candidate, library)));
         var example = below is null ? Example : $"such as '{below}'";

@@ -18,14 +18,23 @@ public sealed class SafeTensorsFile : IDisposable
         (Path, this.file) = (path, file);
         var length = RandomAccess.GetLength(file);
         if (length < SafeTensorsHeader.PrefixSize)
+        {
             throw Bad($"it has {length} bytes, fewer than the {SafeTensorsHeader.PrefixSize} that give its header's size");
+        }
+
         Span<byte> prefix = stackalloc byte[SafeTensorsHeader.PrefixSize];
         ReadExactly(prefix, 0);
         var size = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (size > SafeTensorsHeader.LongestHeader)
+        {
             throw Bad($"its header would have {size} bytes; allowed are {SafeTensorsHeader.LongestHeader}");
+        }
+
         if ((long)size > length - prefix.Length)
+        {
             throw Bad($"its header would have {size} bytes but the file ends after {length - prefix.Length} of them");
+        }
+
         var text = new byte[size];
         ReadExactly(text, prefix.Length);
         dataStart = prefix.Length + text.Length;
@@ -52,7 +61,10 @@ public sealed class SafeTensorsFile : IDisposable
         {
             handle?.Dispose();
             if (problem is IOException or UnauthorizedAccessException or NotSupportedException)
+            {
                 throw Unreadable(path, problem);
+            }
+
             throw;
         }
     }
@@ -80,9 +92,12 @@ public sealed class SafeTensorsFile : IDisposable
     {
         var entry = Find(name);
         if (destination.dtype != entry.Type || !destination.shape.AsSpan().SequenceEqual([.. entry.Shape]))
+        {
             throw new BadInputException(
                 $"Tensor '{name}' of '{Path}' is {Describe(entry.Type, entry.Shape)}, " +
                 $"but {Describe(destination.dtype, destination.shape)} is needed.");
+        }
+
         if (destination.is_contiguous())
         {
             Fill(entry, destination);
@@ -109,7 +124,9 @@ public sealed class SafeTensorsFile : IDisposable
             position += piece.Length;
             // libtorch's behaviour is undefined for any other byte.
             if (entry.Type == ScalarType.Bool && piece.ContainsAnyExceptInRange((byte)0, (byte)1))
+            {
                 throw Bad($"tensor '{SafeTensorsHeader.Shown(entry.Name)}' is BOOL but has bytes other than 0 and 1");
+            }
         });
     }
 
@@ -121,7 +138,10 @@ public sealed class SafeTensorsFile : IDisposable
             {
                 var read = RandomAccess.Read(file, destination, position);
                 if (read == 0)
+                {
                     throw Bad("it has become shorter since it was opened");
+                }
+
                 destination = destination[read..];
                 position += read;
             }

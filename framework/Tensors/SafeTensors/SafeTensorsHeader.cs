@@ -33,13 +33,21 @@ internal sealed class SafeTensorsHeader
     {
         var parsed = new SafeTensorsHeader(path);
         if (header is not [(byte)'{', ..])
+        {
             throw parsed.Bad("its header does not start with '{'");
+        }
         // Only spaces may fill the rest; JSON itself would also allow tabs and line ends there.
         header = header.TrimEnd((byte)' ');
         if (header[^1] != '}')
+        {
             throw parsed.Bad("its header does not end with '}' and spaces");
+        }
+
         if (!Utf8.IsValid(header))
+        {
             throw parsed.Bad("its header is not UTF-8");
+        }
+
         try
         {
             var json = new Utf8JsonReader(header);
@@ -63,34 +71,52 @@ internal sealed class SafeTensorsHeader
             var name = Text(ref json);
             json.Read();
             if (name == MetadataKey)
+            {
                 ReadMetadata(ref json);
+            }
             else if (!entries.TryAdd(name, ReadEntry(ref json, name)))
+            {
                 throw Bad($"tensor '{Shown(name)}' appears twice");
+            }
         }
     }
 
     private void ReadMetadata(ref Utf8JsonReader json)
     {
         if (metadata is not null)
+        {
             throw Bad($"'{MetadataKey}' appears twice");
+        }
+
         metadata = new Dictionary<string, string>(StringComparer.Ordinal);
         if (json.TokenType != JsonTokenType.StartObject)
+        {
             throw Bad($"'{MetadataKey}' is not an object of strings");
+        }
+
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             var key = Text(ref json);
             json.Read();
             if (json.TokenType != JsonTokenType.String)
+            {
                 throw Bad($"'{MetadataKey}' has a value that is not a string for the key '{Shown(key)}'");
+            }
+
             if (!metadata.TryAdd(key, Text(ref json)))
+            {
                 throw Bad($"'{MetadataKey}' has the key '{Shown(key)}' twice");
+            }
         }
     }
 
     private SafeTensorsEntry ReadEntry(ref Utf8JsonReader json, string name)
     {
         if (json.TokenType != JsonTokenType.StartObject)
+        {
             throw Bad($"tensor '{Shown(name)}' is not described by an object");
+        }
+
         string? type = null;
         List<long>? shape = null, offsets = null;
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
@@ -98,29 +124,52 @@ internal sealed class SafeTensorsHeader
             var key = Text(ref json);
             json.Read();
             if (key is "dtype" && type is null)
+            {
                 type = json.TokenType == JsonTokenType.String
                     ? Text(ref json)
                     : throw Bad($"tensor '{Shown(name)}' has a dtype that is not a string");
+            }
             else if (key is "shape" && shape is null)
+            {
                 shape = ReadNumbers(ref json, name, key, MostDimensions);
+            }
             else if (key is "data_offsets" && offsets is null)
+            {
                 offsets = ReadNumbers(ref json, name, key, 2);
+            }
             else
+            {
                 throw Bad(key is "dtype" or "shape" or "data_offsets"
                     ? $"tensor '{Shown(name)}' has '{Shown(key)}' twice"
                     : $"tensor '{Shown(name)}' has the unknown key '{Shown(key)}'; allowed are dtype, shape and data_offsets");
+            }
         }
 
         if (type is null || shape is null || offsets is null)
+        {
             throw Bad($"tensor '{Shown(name)}' has no {(type is null ? "dtype" : shape is null ? "shape" : "data_offsets")}");
+        }
+
         if (ElementTypes.Parse(type) is not { } known)
+        {
             throw Bad($"tensor '{Shown(name)}' has the dtype '{Shown(type)}'; allowed are {ElementTypes.Allowed}");
+        }
+
         if (offsets is not [var begin, var end] || begin > end)
+        {
             throw Bad($"tensor '{Shown(name)}' has data_offsets that are not a begin and an end");
+        }
+
         if (Size(known, shape) is not { } size)
+        {
             throw Bad($"tensor '{Shown(name)}' has a shape whose size overflows");
+        }
+
         if (size != end - begin)
+        {
             throw Bad($"tensor '{Shown(name)}' has {end - begin} bytes where its dtype and shape need {size}");
+        }
+
         return new SafeTensorsEntry(name, known, shape, begin, end);
     }
 
@@ -128,13 +177,22 @@ internal sealed class SafeTensorsHeader
     {
         var numbers = new List<long>();
         if (json.TokenType != JsonTokenType.StartArray)
+        {
             throw Bad($"tensor '{Shown(name)}' has a {key} that is not a list");
+        }
+
         while (json.Read() && json.TokenType != JsonTokenType.EndArray)
         {
             if (json.TokenType != JsonTokenType.Number || json.ValueSpan[0] == '-' || !json.TryGetInt64(out var number))
+            {
                 throw Bad($"tensor '{Shown(name)}' has a {key} with something else than whole numbers from 0 to {long.MaxValue}");
+            }
+
             if (numbers.Count == most)
+            {
                 throw Bad($"tensor '{Shown(name)}' has a {key} of more than {most} numbers");
+            }
+
             numbers.Add(number);
         }
 
@@ -146,8 +204,13 @@ internal sealed class SafeTensorsHeader
     {
         Int128 size = ElementTypes.Size(type);
         foreach (var dimension in shape)
+        {
             if ((size *= Math.Max(dimension, 1)) > long.MaxValue)
+            {
                 return null;
+            }
+        }
+
         return shape.Contains(0) ? 0 : (long)size;
     }
 
@@ -158,16 +221,24 @@ internal sealed class SafeTensorsHeader
         foreach (var entry in ordered)
         {
             if (entry.Begin != expected)
+            {
                 throw Bad($"tensor '{Shown(entry.Name)}' begins at byte {entry.Begin} of the data, where {expected} is next: " +
                     $"tensors may neither {(entry.Begin < expected ? "overlap" : "leave a hole")}");
+            }
+
             expected = entry.End;
         }
 
         if (expected != dataBytes)
+        {
             throw Bad($"its tensors take {expected} bytes but {dataBytes} follow the header");
+        }
+
         entries.Clear();
         foreach (var entry in ordered)
+        {
             entries.Add(entry.Name, entry);
+        }
     }
 
     private string Text(ref Utf8JsonReader json)

@@ -33,16 +33,25 @@ public static class SafeTensorsWriter
         {
             WrittenFile written;
             using (var file = new FileStream(aside, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
+            {
                 written = Write(file, Header(path, ordered, metadata), ordered);
+            }
+
             File.Move(aside, path, overwrite: true);
             return written;
         }
         catch (Exception problem)
         {
             if (File.Exists(aside))
+            {
                 File.Delete(aside);
+            }
+
             if (problem is IOException or UnauthorizedAccessException)
+            {
                 throw new BadInputException($"'{path}' cannot be written: {problem.Message.TrimEnd('.')}.", problem);
+            }
+
             throw;
         }
     }
@@ -58,7 +67,10 @@ public static class SafeTensorsWriter
 
         Append(header);
         foreach (var (_, value) in tensors)
+        {
             TensorBytes.Read(value, Append);
+        }
+
         file.Flush(flushToDisk: true);
         return new WrittenFile(file.Length, Convert.ToHexStringLower(hash.GetHashAndReset()));
     }
@@ -75,13 +87,19 @@ public static class SafeTensorsWriter
             {
                 json.WriteStartObject(SafeTensorsHeader.MetadataKey);
                 foreach (var (key, value) in metadata.OrderBy(row => row.Key, Utf8Order.Instance))
+                {
                     json.WriteString(key, value);
+                }
+
                 json.WriteEndObject();
             }
 
             var offset = 0L;
             foreach (var (name, value) in tensors)
+            {
                 offset = WriteEntry(json, name, value, offset);
+            }
+
             json.WriteEndObject();
         }
 
@@ -89,7 +107,10 @@ public static class SafeTensorsWriter
         buffer.Write("        "u8[..(-buffer.WrittenCount & 7)]);
         var header = buffer.WrittenSpan.ToArray();
         if (header.Length - SafeTensorsHeader.PrefixSize > SafeTensorsHeader.LongestHeader)
+        {
             throw Refuse(path, $"its header would be longer than {SafeTensorsHeader.LongestHeader} bytes");
+        }
+
         BinaryPrimitives.WriteUInt64LittleEndian(header, (ulong)(header.Length - SafeTensorsHeader.PrefixSize));
         return header;
     }
@@ -101,7 +122,10 @@ public static class SafeTensorsWriter
         json.WriteString("dtype", ElementTypes.Word(value.dtype));
         json.WriteStartArray("shape");
         foreach (var dimension in value.shape)
+        {
             json.WriteNumberValue(dimension);
+        }
+
         json.WriteEndArray();
         json.WriteStartArray("data_offsets");
         json.WriteNumberValue(begin);
@@ -117,17 +141,30 @@ public static class SafeTensorsWriter
         foreach (var (name, value) in tensors)
         {
             if (name.Length == 0 || name == SafeTensorsHeader.MetadataKey || name.Any(char.IsControl) || !IsUnicode(name))
+            {
                 throw Refuse(path, $"a tensor may not be named '{SafeTensorsHeader.Shown(name)}'");
+            }
+
             if (!names.Add(name))
+            {
                 throw Refuse(path, $"two tensors are named '{name}'");
+            }
+
             if (!ElementTypes.IsKnown(value.dtype))
+            {
                 throw Refuse(path, $"tensor '{name}' has the type {value.dtype}; allowed are {ElementTypes.Allowed}");
+            }
+
             if (value.dim() > SafeTensorsHeader.MostDimensions)
+            {
                 throw Refuse(path, $"tensor '{name}' has {value.dim()} dimensions; allowed are {SafeTensorsHeader.MostDimensions}");
+            }
         }
 
         if (metadata.FirstOrDefault(row => !IsUnicode(row.Key) || !IsUnicode(row.Value)) is { Key: { } key })
+        {
             throw Refuse(path, $"the metadata '{key}' has half of a surrogate pair");
+        }
     }
 
     private static BadInputException Refuse(string path, string problem) => new($"'{path}' cannot be written: {problem}.");
@@ -137,7 +174,10 @@ public static class SafeTensorsWriter
         for (var rest = text.AsSpan(); !rest.IsEmpty;)
         {
             if (Rune.DecodeFromUtf16(rest, out _, out var used) != OperationStatus.Done)
+            {
                 return false;
+            }
+
             rest = rest[used..];
         }
 

@@ -1,7 +1,7 @@
-using Pipeline.Tests;
 using CsCheck;
 using Pipeline.Core;
 using Pipeline.Tensors.Loading;
+using Pipeline.Tests;
 
 namespace Pipeline.Tensors.Tests.Loading;
 
@@ -58,7 +58,9 @@ public sealed class ElfVersionsTests
         var copy = Assert.Single(copies.Distinct());
         Assert.Equal([copy], Directory.EnumerateFiles(folder.Path, "*", SearchOption.AllDirectories));
         if (OperatingSystem.IsLinux())
+        {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(copy));
+        }
 
         File.WriteAllBytes(copy, corrected.AsSpan(0, 1000));
         Assert.Equal(corrected, File.ReadAllBytes(LibStdCppFix.CopyInCache(library, Sharp, folder.Path)));
@@ -91,8 +93,13 @@ public sealed class ElfVersionsTests
                 var image = whole.AsSpan(0, random.Next(4) == 0 ? random.Next(whole.Length) : whole.Length).ToArray();
                 var (start, length) = parts[random.Next(parts.Length)];
                 for (var change = random.Next(1, 4); change > 0; change--)
+                {
                     if (start + random.Next(length) is var at && at < image.Length)
+                    {
                         image[at] = (byte)random.Next(256);
+                    }
+                }
+
                 try
                 {
                     _ = new ElfVersions(image, "image").Needed();

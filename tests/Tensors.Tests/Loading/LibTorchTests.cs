@@ -1,6 +1,6 @@
-using Pipeline.Tests;
 using System.Diagnostics;
 using Pipeline.Tensors.Loading;
+using Pipeline.Tests;
 using TorchSharp;
 
 namespace Pipeline.Tensors.Tests.Loading;
@@ -26,9 +26,11 @@ public sealed class LibTorchTests
         Assert.True(x.grad!.eq(2).all().ToBoolean());
         Assert.True(info.Cuda || !torch.cuda.is_available());
         if (OperatingSystem.IsLinux())
+        {
             Assert.Single(
                 File.ReadLines("/proc/self/maps").Where(line => line.EndsWith("/libtorch_cpu.so", StringComparison.Ordinal))
                     .Select(line => line[line.IndexOf('/')..]).Distinct());
+        }
     }
 
     [Fact]
@@ -37,7 +39,10 @@ public sealed class LibTorchTests
         Assert.SkipUnless(OperatingSystem.IsLinux() && string.IsNullOrEmpty(Named), "Needs symbolic links, and is not for the child.");
         using var folder = new TemporaryFolder();
         foreach (var file in Directory.EnumerateFiles(LibTorch.Load().Folder, "*.so*"))
+        {
             File.CreateSymbolicLink(folder.File(Path.GetFileName(file)), file);
+        }
+
         var (code, output) = RunLoadTest(folder.Path);
         Assert.True(code == 0, output);
     }

@@ -1,6 +1,6 @@
-using Pipeline.Tests;
 using Pipeline.Core;
 using Pipeline.Tensors.Loading;
+using Pipeline.Tests;
 
 namespace Pipeline.Tensors.Tests.Loading;
 

@@ -1,7 +1,7 @@
-using Pipeline.Tests;
 using CsCheck;
 using Pipeline.Core;
 using Pipeline.Tensors.SafeTensors;
+using Pipeline.Tests;
 using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Tests.SafeTensors;
@@ -41,7 +41,10 @@ public sealed class FuzzTests
         {
             using var file = SafeTensorsFile.Open(path);
             foreach (var name in file.Entries.Keys)
+            {
                 file.Read(name).Dispose();
+            }
+
             return true;
         }
         catch (BadInputException)

@@ -1,6 +1,6 @@
-using Pipeline.Tests;
 using Pipeline.Core;
 using Pipeline.Tensors.SafeTensors;
+using Pipeline.Tests;
 
 namespace Pipeline.Tensors.Tests.SafeTensors;
 

@@ -173,7 +173,9 @@ public sealed class RoundTripTests : IDisposable
             Assert.Equal(original.Metadata, copy.Metadata);
             Assert.NotEmpty(original.Entries);
             foreach (var name in original.Entries.Keys)
+            {
                 Same(original.Read(name), copy.Read(name));
+            }
         }
     }
 
