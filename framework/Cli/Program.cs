@@ -21,6 +21,11 @@ catch (BadInputException problem)
 {
     return BadInput(problem.Message);
 }
+catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+{
+    Console.Error.WriteLine(failure.Message);
+    return ExitCode.Failed;
+}
 
 static int BadInput(string sentence)
 {

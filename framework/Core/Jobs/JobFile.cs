@@ -42,7 +42,7 @@ public sealed record DataSettings(
     [Limits(0, 1, ExcludeMaximum = true)] double ValidationFraction = 0.1);
 
 /// <param name="Sequences">Sequences of a whole step, over all micro-batches and replicas.</param>
-public sealed record BatchSettings([Limits(1)] int Sequences = 12, [Limits(1)] int MicroBatches = 4);
+public sealed record BatchSettings([Limits(1, 1_000_000)] int Sequences = 12, [Limits(1, 10_000)] int MicroBatches = 4);
 
 /// <param name="Split"><c>auto</c> (balanced by estimated cost), <c>even</c> (by count), or a list: layers of each stage.</param>
 public sealed record ParallelSettings(
@@ -50,7 +50,7 @@ public sealed record ParallelSettings(
     [ScheduleName] string Schedule = "1f1b",
     [Limits(1, 1)] int Chunks = 1,
     [Limits(1, 1)] int Replicas = 1,
-    [Limits(1)] int ThreadsPerStage = 1,
+    [Limits(1, 1024)] int ThreadsPerStage = 1,
     IReadOnlyList<string>? Split = null)
 {
     public IReadOnlyList<string> Split { get; init; } = Split ?? ["auto"];
@@ -82,7 +82,7 @@ public sealed record PrecisionSettings(
 /// <param name="BeforeFirstStep">Evaluate once before the first step too (an event, since no step has been taken).</param>
 public sealed record EvaluationSettings(
     [Limits(0)] long Every = 100,
-    [Limits(1)] int Batches = 20,
+    [Limits(1, 100_000)] int Batches = 20,
     bool BeforeFirstStep = false);
 
 /// <param name="Every">Steps between checkpoints; 0 leaves only the one at the end.</param>

@@ -29,6 +29,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private readonly StepReports<StepCommitted> committed;
     private readonly StepReports<EvaluationDone> evaluated;
     private readonly StepReports<ShardSaved> saved;
+    private readonly StepReports<StageQuiet> quiet;
     private readonly long runBegan = Stopwatch.GetTimestamp();
     private readonly Queue<StepMetrics> uncommitted = new();
     private IReadOnlyList<IActorRef> stages = [];
@@ -37,6 +38,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private int skipsInARow;
     private bool stopping;
     private TimeSpan typicalAction;
+    private IActorRef? ending;
     private string? lastCheckpoint;
     private long lastSaved = -1;
 
@@ -51,7 +53,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         checkpoints = new(plan.Directory.Checkpoints, plan.Job.Checkpoint.Keep);
         statuses = [.. Enumerable.Range(0, count).Select(_ => new StageStatus())];
         stallWatch = new(statuses);
-        (started, ready, committed, evaluated, saved) = (new(count), new(count), new(count), new(count), new(count));
+        (started, ready, committed, evaluated, saved, quiet) = (new(count), new(count), new(count), new(count), new(count), new(count));
         step = plan.Resumed?.Manifest.Step ?? 0;
         lastCheckpoint = plan.Resumed?.Directory;
         lastSaved = plan.Resumed?.Manifest.Step ?? -1;
@@ -63,7 +65,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         Receive<EvaluationDone>(message => message.Epoch == fence.Epoch, message => OnComplete(evaluated, message.Stage, message, Evaluated));
         Receive<ShardSaved>(message => message.Epoch == fence.Epoch, message => OnComplete(saved, message.Stage, message, Saved));
         Receive<StageFailed>(message => Fail($"Stage {message.Stage} failed while {message.Doing}: {Reason(message.Cause)}"));
-        Receive<Terminated>(message => Fail($"{message.ActorRef.Path.Name} ended unexpectedly."));
+        Receive<EndStages>(_ => EndStages());
+        Receive<StageQuiet>(message => message.Epoch == fence.Epoch, message => OnComplete(quiet, message.Stage, message, _ => TellAll(PoisonPill.Instance)));
+        Receive<Terminated>(Ended);
         Receive<StopRun>(_ => stopping = true);
         Receive<LookForStall>(_ => LookForStall());
     }
@@ -318,6 +322,32 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         plan.Directory.Root,
         lastCheckpoint,
         plan.Stages);
+
+    /// <summary>In two rounds, so that no frame is lost with its tensor: when every stage has fallen quiet, all frames are in mailboxes, and
+    /// a stage's end, which comes behind them, finds none.</summary>
+    private void EndStages()
+    {
+        ending = Sender;
+        fence.Raise();
+        if (stages.Count == 0)
+        {
+            ending.Tell(StagesEnded.Instance);
+        }
+
+        TellAll(new Quieten(fence.Epoch));
+    }
+
+    private void Ended(Terminated message)
+    {
+        if (ending is null)
+        {
+            Fail($"{message.ActorRef.Path.Name} ended unexpectedly.");
+        }
+        else if (!Context.GetChildren().Any())
+        {
+            ending.Tell(StagesEnded.Instance);
+        }
+    }
 
     private string LastCheckpointSentence() => lastCheckpoint is null ? "There is no checkpoint yet." : $"The last checkpoint is {lastCheckpoint}.";
 

@@ -17,3 +17,14 @@ internal sealed class LookForStall
 {
     public static readonly LookForStall Instance = new();
 }
+
+/// <summary>End the stages; answered with <see cref="StagesEnded"/>.</summary>
+internal sealed class EndStages
+{
+    public static readonly EndStages Instance = new();
+}
+
+internal sealed class StagesEnded
+{
+    public static readonly StagesEnded Instance = new();
+}

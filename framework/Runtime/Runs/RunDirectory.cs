@@ -85,7 +85,7 @@ public sealed class RunDirectory
     {
         if (File.Exists(Metrics))
         {
-            var kept = File.ReadLines(Metrics).TakeWhile(line => StepOf(line) <= lastStep).ToList();
+            var kept = File.ReadLines(Metrics).TakeWhile(line => StepOf(line) <= lastStep);
             var rewritten = Metrics + ".partial";
             File.WriteAllLines(rewritten, kept);
             File.Move(rewritten, Metrics, overwrite: true);

@@ -37,8 +37,20 @@ public static class TrainingRun
         }
         finally
         {
-            await coordinator.GracefulStop(StopLimit);
+            await StopAsync(system, coordinator);
+        }
+    }
+
+    private static async Task StopAsync(ActorSystem system, IActorRef coordinator)
+    {
+        try
+        {
+            await coordinator.Ask<StagesEnded>(EndStages.Instance, StopLimit);
             await system.Terminate();
+        }
+        catch (AskTimeoutException)
+        {
+            // A stage is stuck inside an operator: only the end of the process ends its thread, and the outcome is known already.
         }
     }
 

@@ -38,6 +38,7 @@ internal sealed class StageActor : ReceiveActor
             Continue();
         });
         Receive<Frame>(Arrive);
+        Receive<Quieten>(Quieten);
         ReceiveAny(_ => { });   // of an older epoch
     }
 
@@ -61,12 +62,27 @@ internal sealed class StageActor : ReceiveActor
 
     protected override void PostStop()
     {
+        DropFrames();
+        executor?.Dispose();
+    }
+
+    private void Quieten(Quieten message)
+    {
+        epoch = message.Epoch;
+        pass = null;
+        DropFrames();
+        setup.Status.Set("stopped");
+        setup.Coordinator.Tell(new StageQuiet(epoch, setup.Stage));
+    }
+
+    private void DropFrames()
+    {
         foreach (var frame in inbox.Values)
         {
             frame.Dispose();
         }
 
-        executor?.Dispose();
+        inbox.Clear();
     }
 
     private void Start(StartStage message)

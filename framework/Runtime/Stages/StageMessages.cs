@@ -19,6 +19,9 @@ internal sealed record RunEvaluation(long Epoch, long Step, int Batches);
 /// <param name="Directory">An existing folder for the stage's shard.</param>
 internal sealed record SaveShard(long Epoch, long Step, string Directory);
 
+/// <summary>Drop what is under way; from now on only this epoch counts.</summary>
+internal sealed record Quieten(long Epoch);
+
 // From a stage to the coordinator: a constant number a step, whatever the number of micro-batches.
 
 internal sealed record StageStarted(int Stage);
@@ -34,6 +37,9 @@ internal sealed record StepCommitted(long Epoch, long Step, int Stage);
 internal sealed record EvaluationDone(long Epoch, long Step, int Stage, double Loss);
 
 internal sealed record ShardSaved(long Epoch, long Step, int Stage, string File, long Bytes, string Sha256, IReadOnlyList<string> Tensors);
+
+/// <summary>The stage sends nothing more of an older epoch.</summary>
+internal sealed record StageQuiet(long Epoch, int Stage);
 
 /// <param name="Doing">The action, or what else the stage was doing.</param>
 internal sealed record StageFailed(int Stage, string Doing, Exception Cause);
