@@ -1,13 +1,17 @@
+using System.Diagnostics;
 using System.Globalization;
 using Pipeline.Runtime.Runs;
 using Spectre.Console;
 
 namespace Pipeline.Cli;
 
-/// <summary>Lines for logs and pipes: about thirty over the run, and one for each event worth reading.</summary>
+/// <summary>Lines for logs and pipes: about thirty over the run, at least one every half minute, and one for each event worth reading.</summary>
 internal sealed class PlainView : RunView
 {
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(30);
+
     private readonly long interval;
+    private long lastLine = Stopwatch.GetTimestamp();
 
     public PlainView(TrainingPlan plan, IAnsiConsole console)
         : base(plan, console)
@@ -22,8 +26,9 @@ internal sealed class PlainView : RunView
 
     public override void Step(StepMetrics metrics)
     {
-        if (metrics.Step % interval == 0 || metrics.Step == 1 || metrics.Skipped)
+        if (metrics.Step % interval == 0 || metrics.Step == 1 || metrics.Skipped || Stopwatch.GetElapsedTime(lastLine) > LongestSilence)
         {
+            lastLine = Stopwatch.GetTimestamp();
             Line(string.Create(
                 CultureInfo.InvariantCulture,
                 $"step {metrics.Step}/{Plan.Job.Job.Steps}  loss {(metrics.Skipped ? "skipped" : Number(metrics.Loss))}  "

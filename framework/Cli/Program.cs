@@ -21,9 +21,9 @@ catch (BadInputException problem)
 {
     return BadInput(problem.Message);
 }
-catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+catch (Exception failure)
 {
-    Console.Error.WriteLine(failure.Message);
+    Console.Error.WriteLine(failure is IOException or UnauthorizedAccessException ? failure.Message : $"A defect of Pipeline: {failure}");
     return ExitCode.Failed;
 }
 

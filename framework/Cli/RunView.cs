@@ -42,7 +42,7 @@ internal abstract class RunView(TrainingPlan plan, IAnsiConsole console) : IRunO
         }
 
         Line($"Run: {Relative(summary.Directory)}" + (summary.Checkpoint is { } checkpoint ? $"   checkpoint: {Relative(checkpoint)}" : ""));
-        if (summary.Outcome == "interrupted")
+        if (summary is { Outcome: "interrupted", Checkpoint: not null })
         {
             Line("Continue with --resume.");
         }
@@ -59,14 +59,16 @@ internal abstract class RunView(TrainingPlan plan, IAnsiConsole console) : IRunO
     protected string TimeLeft(long step)
     {
         var elapsed = Stopwatch.GetElapsedTime(began);
-        return Clock(elapsed / (step - firstStep + 1) * (plan.Job.Job.Steps - step));
+        var seconds = elapsed.TotalSeconds / (step - firstStep + 1) * (plan.Job.Job.Steps - step);
+        return Clock(TimeSpan.FromSeconds(Math.Min(seconds, 1e9)));   // thirty years will do
     }
 
     protected static string Number(double? value) => value?.ToString("F4", CultureInfo.InvariantCulture) ?? "-";
 
     protected static string Percent(double share) => share.ToString("P0", CultureInfo.InvariantCulture).Replace(" ", "", StringComparison.Ordinal);
 
-    private static string Clock(TimeSpan time) => time.ToString(time.TotalHours >= 1 ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);
+    private static string Clock(TimeSpan time) => time.ToString(
+        time.TotalDays >= 1 ? @"d\d\ hh\:mm\:ss" : time.TotalHours >= 1 ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);
 
     private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
 

@@ -31,8 +31,8 @@ internal static class TrainCommand
 
     private static async Task<int> RunAsync(string job, string[] overrides, bool resume, bool json)
     {
-        using var signals = new StopSignals();
         using var plan = new TrainingPlan(job, overrides, Architectures, resume);
+        using var signals = new StopSignals();   // until here a signal simply ends the process: there is nothing to lose
         var view = RunView.Create(plan, json);
         RunSummary summary;
         using (view)

@@ -46,11 +46,11 @@ public sealed class Gpt2 : IArchitecture
             name,
             [
                 .. Norm($"{name}.ln_1", settings),
-                .. Linear($"{name}.attn.c_attn", 3 * width, width, settings, Deviation),
+                .. Linear($"{name}.attn.c_attn", 3L * width, width, settings, Deviation),
                 .. Linear($"{name}.attn.c_proj", width, width, settings, residual),
                 .. Norm($"{name}.ln_2", settings),
-                .. Linear($"{name}.mlp.c_fc", 4 * width, width, settings, Deviation),
-                .. Linear($"{name}.mlp.c_proj", width, 4 * width, settings, residual),
+                .. Linear($"{name}.mlp.c_fc", 4L * width, width, settings, Deviation),
+                .. Linear($"{name}.mlp.c_proj", width, 4L * width, settings, residual),
             ],
             settings.Context * ((2 * matrices) + (4.0 * settings.Context * width)),
             parameters => new TransformerBlock(settings, name, parameters));

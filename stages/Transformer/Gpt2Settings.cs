@@ -9,10 +9,10 @@ namespace Pipeline.Stages.Transformer;
 /// <param name="TieEmbeddings">The head uses the token embedding's weight.</param>
 public sealed record Gpt2Settings(
     string Architecture,
-    [Limits(1)] int Layers,
-    [Limits(1)] int Width,
-    [Limits(1)] int Heads,
-    [Limits(1)] int Context,
+    [Limits(1, 100_000)] int Layers,
+    [Limits(1, 1_000_000)] int Width,
+    [Limits(1, 1_000_000)] int Heads,
+    [Limits(1, 100_000_000)] int Context,
     [Limits(0, 1, ExcludeMaximum = true)] double Dropout = 0.0,
     bool Bias = true,
     bool TieEmbeddings = true) : ModelSettings(Architecture, Layers, Width, Context), ICheckedSettings

@@ -49,7 +49,7 @@ public sealed class BadInputTests : IDisposable
         "$/binary.bin is not UTF-8 text (byte 1), which the tokenizer chars needs; use data.tokenizer = bytes for any file.")]
     [InlineData("train job.hocon --set job.directory=text.txt", "job.directory: $/text.txt is a file; a folder is needed.")]
     [InlineData(
-        "train job.hocon --set job.directory=mine", "job.directory: $/mine is not a run directory (it has no job.hocon); choose an empty or a new folder.")]
+        "train job.hocon --set job.directory=mine", "job.directory: $/mine is not a run directory (it has no events.jsonl); choose an empty or a new folder.")]
     [InlineData("train job.hocon --set device=cuda:7", "device is cuda:7, but libtorch finds no CUDA device here; pipeline doctor says what it finds.")]
     [InlineData("train job.hocon --resume", "--resume: there is no whole checkpoint in $/run/checkpoints.")]
     [InlineData("doctor --jason", "doctor: --jason is not an option; did you mean --json?")]

@@ -42,6 +42,7 @@ internal sealed class CharacterTokenizer : ITokenizer
         while (!tokens.IsEmpty)
         {
             var part = buffer[..bytes.Read(position, buffer)];
+            var before = position;
             while (!tokens.IsEmpty && Rune.DecodeFromUtf8(part, out var rune, out var size) == System.Buffers.OperationStatus.Done)
             {
                 part = part[size..];
@@ -54,6 +55,11 @@ internal sealed class CharacterTokenizer : ITokenizer
 
                 tokens[0] = idByCodePoint[rune.Value];
                 tokens = tokens[1..];
+            }
+
+            if (position == before && !tokens.IsEmpty)
+            {
+                throw new InvalidDataException($"a data file is no longer the UTF-8 text it was when the run started (byte {position})");
             }
         }
     }

@@ -40,6 +40,11 @@ public sealed class CheckpointStore(string directory, int keep)
 
         System.IO.Directory.Move(partial, path);
         DirectorySync.Flush(directory);
+        foreach (var later in Paths().Where(other => StepOf(other) > manifest.Step))
+        {
+            SetAside(later);   // the run resumed behind it because it is damaged: it must not count among those to keep
+        }
+
         foreach (var old in Paths().Skip(keep))
         {
             System.IO.Directory.Delete(old, recursive: true);
@@ -74,6 +79,17 @@ public sealed class CheckpointStore(string directory, int keep)
             .OrderByDescending(entry => entry.Step)
             .Select(entry => entry.Path)]
         : [];
+
+    private static void SetAside(string path)
+    {
+        var aside = path + ".damaged";
+        if (System.IO.Directory.Exists(aside))
+        {
+            System.IO.Directory.Delete(aside, recursive: true);
+        }
+
+        System.IO.Directory.Move(path, aside);
+    }
 
     private string PathOf(long step) => Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D8}"));
 

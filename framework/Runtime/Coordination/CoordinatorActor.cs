@@ -23,7 +23,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private readonly StageStatus[] statuses;
     private readonly StallWatch stallWatch;
     private readonly ChromeTrace trace = new();
-    private readonly Fence fence = new();
+    private readonly Fence fence;
     private readonly StepReports<StageStarted> started;
     private readonly StepReports<StepReady> ready;
     private readonly StepReports<StepCommitted> committed;
@@ -54,6 +54,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         statuses = [.. Enumerable.Range(0, count).Select(_ => new StageStatus())];
         stallWatch = new(statuses);
         (started, ready, committed, evaluated, saved, quiet) = (new(count), new(count), new(count), new(count), new(count), new(count));
+        fence = new((plan.Resumed?.Manifest.Epoch ?? 0) + 1);
         step = plan.Resumed?.Manifest.Step ?? 0;
         lastCheckpoint = plan.Resumed?.Directory;
         lastSaved = plan.Resumed?.Manifest.Step ?? -1;
@@ -123,7 +124,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private void Begin()
     {
-        if (step == 0 && plan.Job.Evaluation.BeforeFirstStep)
+        if (step == 0 && plan.Job.Evaluation.BeforeFirstStep && !stopping)
         {
             TellAll(new RunEvaluation(fence.Epoch, step, plan.Job.Evaluation.Batches));
         }
@@ -293,8 +294,15 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         if (outcome.TrySetResult(Summarize("failed", sentence)))
         {
             fence.Raise();
-            recorder.Event("fault", sentence);
-            trace.Write(plan.Directory.Trace);
+            try
+            {
+                recorder.Event("fault", sentence);
+                trace.Write(plan.Directory.Trace);
+            }
+            catch (IOException)
+            {
+                // The sentence reaches the user by the outcome; the disk under the records may be what it tells of.
+            }
         }
     }
 

@@ -4,14 +4,14 @@ using Pipeline.Core;
 namespace Pipeline.Runtime.Runs;
 
 /// <summary>Where a run keeps its records.</summary>
-public sealed class RunDirectory
+public sealed class RunDirectory : IDisposable
 {
-    private const string JobFileName = "job.hocon";
+    private FileStream? held;
 
     internal static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     /// <param name="path">As in the job file, relative to the working directory.</param>
-    public RunDirectory(string path) => Root = Path.GetFullPath(path);
+    public RunDirectory(string path) => Root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
 
     public string Root { get; }
 
@@ -25,20 +25,26 @@ public sealed class RunDirectory
 
     public string Trace => Path.Combine(Root, "trace.json");
 
-    public string Job => Path.Combine(Root, JobFileName);
+    public string Job => Path.Combine(Root, "job.hocon");
 
     /// <summary>Refuses a path that is something else than a run, before anything is started.</summary>
+    /// <param name="job">The job file: a run is moved aside as a whole, so nothing of the user's may lie in it.</param>
     /// <exception cref="BadInputException">A file, or a folder with other things in it.</exception>
-    public void Check()
+    public void Check(string job)
     {
+        if (Holds(Environment.CurrentDirectory) || Holds(Path.GetFullPath(job)))
+        {
+            throw new BadInputException($"job.directory: {Root} holds the working directory or the job file; choose a folder of its own.");
+        }
+
         if (File.Exists(Root))
         {
             throw new BadInputException($"job.directory: {Root} is a file; a folder is needed.");
         }
 
-        if (Directory.Exists(Root) && !File.Exists(Job) && Directory.EnumerateFileSystemEntries(Root).Any())
+        if (Directory.Exists(Root) && !File.Exists(Events) && Directory.EnumerateFileSystemEntries(Root).Any())
         {
-            throw new BadInputException($"job.directory: {Root} is not a run directory (it has no {JobFileName}); choose an empty or a new folder.");
+            throw new BadInputException($"job.directory: {Root} is not a run directory (it has no events.jsonl); choose an empty or a new folder.");
         }
     }
 
@@ -49,6 +55,12 @@ public sealed class RunDirectory
     {
         try
         {
+            if (Directory.Exists(Root))
+            {
+                Hold();
+                Dispose();
+            }
+
             if (resumedStep is { } step)
             {
                 CutMetrics(step);
@@ -59,6 +71,7 @@ public sealed class RunDirectory
             }
 
             Directory.CreateDirectory(Checkpoints);
+            Hold();
             File.WriteAllText(Job, job);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
@@ -66,6 +79,24 @@ public sealed class RunDirectory
             throw new BadInputException($"job.directory: {failure.Message}", failure);
         }
     }
+
+    /// <summary>Lets another run have the directory.</summary>
+    public void Dispose() => held?.Dispose();
+
+    /// <summary>Keeps other runs out for as long as this process lives.</summary>
+    private void Hold()
+    {
+        try
+        {
+            held = new FileStream(Path.Combine(Root, "run.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException taken) when (taken is not DirectoryNotFoundException)
+        {
+            throw new BadInputException($"job.directory: {Root} is in use by another run; choose another folder.", taken);
+        }
+    }
+
+    private bool Holds(string path) => path == Root || path.StartsWith(Root + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
     private void MoveAside()
     {

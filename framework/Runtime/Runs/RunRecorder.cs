@@ -60,13 +60,33 @@ internal sealed class RunRecorder : IDisposable
         observer.Event(happened);
     }
 
-    public void Summary(RunSummary summary) =>
-        File.WriteAllText(directory.Summary, JsonSerializer.Serialize(summary, RunDirectory.Json) + "\n");
+    /// <summary>Writes the summary; where that fails, the run has failed, and the summary says so.</summary>
+    public RunSummary Summary(RunSummary summary)
+    {
+        try
+        {
+            File.WriteAllText(directory.Summary, JsonSerializer.Serialize(summary, RunDirectory.Json) + "\n");
+            return summary;
+        }
+        catch (IOException failure)
+        {
+            return summary with { Outcome = "failed", Failure = summary.Failure ?? $"The summary cannot be written: {failure.Message}" };
+        }
+    }
 
     public void Dispose()
     {
-        metrics.Dispose();
-        events.Dispose();
+        foreach (var writer in new[] { metrics, events })
+        {
+            try
+            {
+                writer.Dispose();
+            }
+            catch (IOException)
+            {
+                // Every line was flushed when it was written, and its failure told then; this is the same line again.
+            }
+        }
     }
 
     private static StreamWriter Append(string path) => new(path, append: true) { AutoFlush = true };

@@ -26,7 +26,7 @@ public sealed class TrainingPlan : IDisposable
         var settings = architectures.ToDictionary(architecture => architecture.Name, architecture => architecture.Settings, StringComparer.Ordinal);
         Job = JobFileReader.Read(path, overrides, settings);
         Directory = new RunDirectory(Job.Job.Directory);
-        Directory.Check();
+        Directory.Check(path);
         Corpus = new Corpus(Job.Data, Path.GetDirectoryName(Path.GetFullPath(path))!);
         Samples = new Samples(Corpus, Job);
         Schedule = ScheduleCatalog.Create(Job.Parallel.Schedule, Job.Parallel.Stages, Job.Batch.MicroBatches);
@@ -65,7 +65,11 @@ public sealed class TrainingPlan : IDisposable
     /// <summary>Where each stage runs and what it holds.</summary>
     public IReadOnlyList<StageSummary> Stages => [.. Enumerable.Range(0, Partition.Stages).Select(Describe)];
 
-    public void Dispose() => Corpus.Dispose();
+    public void Dispose()
+    {
+        Directory.Dispose();
+        Corpus.Dispose();
+    }
 
     private StageSummary Describe(int stage)
     {
@@ -88,6 +92,12 @@ public sealed class TrainingPlan : IDisposable
         if (!manifest.Data.SequenceEqual(Corpus.Files) || manifest.Characters != Corpus.Tokenizer.Characters)
         {
             throw new BadInputException($"--resume: the data are not those of {newest.Directory}{FirstDifference(manifest)}.");
+        }
+
+        if (manifest.Step >= Job.Job.Steps)
+        {
+            throw new BadInputException(
+                $"--resume: {newest.Directory} is of step {manifest.Step}, and job.steps is {Job.Job.Steps}; to go on, job.steps must be greater.");
         }
 
         ResumeRules.Check(JobFileReader.Parse(manifest.Job, newest.Directory, [], settings), Job, newest.Directory);

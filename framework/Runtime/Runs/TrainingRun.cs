@@ -31,9 +31,7 @@ public static class TrainingRun
         await using var registration = stop.Register(() => coordinator.Tell(StopRun.Instance));
         try
         {
-            var summary = await outcome.Task;
-            recorder.Summary(summary);
-            return summary;
+            return recorder.Summary(await outcome.Task);
         }
         finally
         {

@@ -1,9 +1,9 @@
 namespace Pipeline.Runtime.Stages;
 
 /// <summary>The newest epoch, raised by the coordinator and read by stages between actions.</summary>
-internal sealed class Fence
+internal sealed class Fence(long first)
 {
-    private long epoch = 1;
+    private long epoch = first;
 
     public long Epoch => Volatile.Read(ref epoch);
 

@@ -121,7 +121,11 @@ internal sealed class StageActor : ReceiveActor
             return;
         }
 
-        clock.Arrived(frame.SentAt);
+        if (frame.Key.Kind != FrameKind.ValidationActivation)
+        {
+            clock.Arrived(frame.SentAt);
+        }
+
         inbox.Add(frame.Key, frame);
         Continue();
     }

@@ -12,13 +12,13 @@ public static class SquaredNorm
     /// <param name="tensors">Any floating type, all on one device.</param>
     public static double[] Of(IReadOnlyList<Tensor> tensors)
     {
-        if (tensors.All(InMemory))
+        using var scope = NewDisposeScope();
+        if (tensors.All(tensor => tensor.device_type == TorchSharp.DeviceType.CPU))
         {
-            return [.. tensors.Select(tensor => Of(MemoryMarshal.Cast<byte, float>(tensor.bytes)))];
+            return [.. tensors.Select(tensor => IsSpan(tensor) ? Of(MemoryMarshal.Cast<byte, float>(tensor.bytes)) : Sum(tensor).item<double>())];
         }
 
-        using var scope = NewDisposeScope();
-        return stack(tensors.Select(tensor => tensor.to(ScalarType.Float64).square().sum())).cpu().data<double>().ToArray();
+        return stack(tensors.Select(Sum)).cpu().data<double>().ToArray();
     }
 
     /// <summary>Four accumulators of eight lanes whatever the processor: narrower ones compute the same lanes in turns.</summary>
@@ -46,6 +46,7 @@ public static class SquaredNorm
         return sum;
     }
 
-    private static bool InMemory(Tensor tensor) => tensor.device_type == TorchSharp.DeviceType.CPU && tensor.dtype == ScalarType.Float32
-        && tensor.is_contiguous() && tensor.numel() <= Array.MaxLength / sizeof(float);
+    private static Tensor Sum(Tensor tensor) => tensor.to(ScalarType.Float64).square().sum();
+
+    private static bool IsSpan(Tensor tensor) => tensor.dtype == ScalarType.Float32 && tensor.is_contiguous() && tensor.numel() <= Array.MaxLength / sizeof(float);
 }

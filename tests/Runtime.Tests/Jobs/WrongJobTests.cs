@@ -53,7 +53,7 @@ public sealed class WrongJobTests : IDisposable
     // What the keys and values must be.
     [InlineData("", ": model.architecture is missing; it must be gpt2.")]
     [InlineData("model.architecture = gpt3", ": model.architecture must be gpt2, not \"gpt3\"; did you mean gpt2?")]
-    [InlineData("model { architecture = gpt2, layers = 1 }", ": model.width is missing; it must be a whole number of at least 1.")]
+    [InlineData("model { architecture = gpt2, layers = 1 }", ": model.width is missing; it must be a whole number of at least 1 and at most 1000000.")]
     [InlineData("model = gpt2", ": model must be a section, not \"gpt2\".")]
     [InlineData("modle.layers = 1", ": modle is not a key; did you mean model?")]
     public void A_wrong_file_is_named_with_what_is_wrong_in_it(string content, string sentence)

@@ -67,10 +67,28 @@ public class RecordsTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder.File("thesis.txt"), "mine");
-        var refusal = Assert.Throws<BadInputException>(() => new RunDirectory(folder.Path).Check());
-        Assert.Equal($"job.directory: {folder.Path} is not a run directory (it has no job.hocon); choose an empty or a new folder.", refusal.Message);
-        refusal = Assert.Throws<BadInputException>(() => new RunDirectory(folder.File("thesis.txt")).Check());
+        var refusal = Assert.Throws<BadInputException>(() => new RunDirectory(folder.Path).Check("job.hocon"));
+        Assert.Equal($"job.directory: {folder.Path} is not a run directory (it has no events.jsonl); choose an empty or a new folder.", refusal.Message);
+        refusal = Assert.Throws<BadInputException>(() => new RunDirectory(folder.File("thesis.txt")).Check("job.hocon"));
         Assert.Equal($"job.directory: {folder.File("thesis.txt")} is a file; a folder is needed.", refusal.Message);
+    }
+
+    [Fact]
+    public void A_directory_that_holds_the_job_file_is_refused()
+    {
+        using var folder = new TemporaryFolder();
+        var refusal = Assert.Throws<BadInputException>(() => new RunDirectory(folder.Path + "/").Check(folder.File("job.hocon")));
+        Assert.Equal($"job.directory: {folder.Path} holds the working directory or the job file; choose a folder of its own.", refusal.Message);
+    }
+
+    [Fact]
+    public async Task A_directory_that_another_run_is_using_is_refused()
+    {
+        using var run = new TestRun();
+        string? sentence = null;
+        run.OnStep = step => sentence ??= Record.Exception(() => new RunDirectory(run.Directory).Open("", null))?.Message;
+        await run.RunAsync("job.steps=2");
+        Assert.Equal($"job.directory: {run.Directory} is in use by another run; choose another folder.", sentence);
     }
 
     [Fact]

@@ -42,8 +42,11 @@ public class ResumeTests
         File.Delete(Path.Combine(run.Directory, "checkpoints", "step-00000008", "manifest.json"));
 
         run.Steps.Clear();
-        await run.ResumeAsync("checkpoint.every=4");
-        Assert.Equal(5, run.Steps[0].Step);
+        await run.ResumeAsync("checkpoint.every=4", "checkpoint.keep=1");
+        Assert.Equal((5, 2), (run.Steps[0].Step, run.Steps[0].Epoch));
+        Assert.Equal(
+            ["step-00000012", "step-00000012.damaged"],
+            Directory.EnumerateDirectories(Path.Combine(run.Directory, "checkpoints")).Select(Path.GetFileName).Order());
         Assert.Equal(straight, run.Metrics());
         var warnings = run.Events.Where(e => e.Kind == "warning").Select(e => e.Message).ToArray();
         Assert.Contains(warnings, w => w.Contains("step-00000012", StringComparison.Ordinal) && w.Contains("damaged", StringComparison.Ordinal));
@@ -76,7 +79,7 @@ public class ResumeTests
     {
         using var run = new TestRun();
         await run.RunAsync("job.steps=2");
-        var refusal = Assert.Throws<BadInputException>(() => run.Plan(true, change));
+        var refusal = Assert.Throws<BadInputException>(() => run.Plan(true, change, "job.steps=3"));
         Assert.Equal(sentence.Replace("*", Path.Combine(run.Directory, "checkpoints", "step-00000002"), StringComparison.Ordinal), refusal.Message);
     }
 
@@ -90,6 +93,15 @@ public class ResumeTests
         Assert.Equal(
             $"--resume: the data are not those of {Path.Combine(run.Directory, "checkpoints", "step-00000002")} (text.txt has changed, or is in only one of the two).",
             refusal.Message);
+    }
+
+    [Fact]
+    public async Task A_run_that_is_through_is_not_resumed()
+    {
+        using var run = new TestRun();
+        var summary = await run.RunAsync("job.steps=2");
+        var refusal = Assert.Throws<BadInputException>(() => run.Plan(true, "job.steps=2"));
+        Assert.Equal($"--resume: {summary.Checkpoint} is of step 2, and job.steps is 2; to go on, job.steps must be greater.", refusal.Message);
     }
 
     [Fact]
