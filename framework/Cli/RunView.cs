@@ -13,8 +13,6 @@ internal abstract class RunView(TrainingPlan plan, IAnsiConsole console) : IRunO
 
     protected TrainingPlan Plan => plan;
 
-    protected IAnsiConsole Console => console;
-
     public static RunView Create(TrainingPlan plan, bool json)
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(json ? System.Console.Error : System.Console.Out) });

@@ -10,8 +10,6 @@ public sealed class CheckpointStore(string directory, int keep)
     private const string Prefix = "step-";
     private const string Unfinished = ".partial";
 
-    public string Directory => directory;
-
     /// <summary>An empty folder for the shards of a new checkpoint.</summary>
     public string Begin(long step)
     {

@@ -55,7 +55,7 @@ public sealed class RunDirectory : IDisposable
     {
         try
         {
-            if (Directory.Exists(Root))
+            if (Directory.Exists(Root) && Directory.EnumerateFileSystemEntries(Root).Any())
             {
                 Hold();
                 Dispose();

@@ -56,7 +56,9 @@ public class RecordsTests
     public async Task An_earlier_run_is_moved_aside()
     {
         using var run = new TestRun();
+        Directory.CreateDirectory(run.Directory);   // empty: nothing to move
         await run.RunAsync("job.steps=1");
+        Assert.False(Directory.Exists(run.Directory + ".1"));
         await run.RunAsync("job.steps=2");
         await run.RunAsync("job.steps=3");
         Assert.Equal([3, 1, 2], new[] { "", ".1", ".2" }.Select(suffix => File.ReadLines(Path.Combine(run.Directory + suffix, "metrics.jsonl")).Count()));
