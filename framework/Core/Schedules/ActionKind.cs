@@ -8,4 +8,10 @@ public enum ActionKind
 
     /// <summary><c>B</c>: the whole backward, input and weight gradients.</summary>
     Backward,
+
+    /// <summary><c>I</c>: the gradient of the stage's input, which the stage before waits for.</summary>
+    InputGradient,
+
+    /// <summary><c>W</c>: the gradients of the stage's weights, which nobody waits for before the end of the step.</summary>
+    WeightGradient,
 }

@@ -4,32 +4,59 @@ namespace Pipeline.Core.Schedules;
 /// slow as its dependencies allow. With fewer a run can deadlock; with more a fast stage floods a slow one.</summary>
 public static class Credits
 {
-    /// <summary>Credits of the edge on which <paramref name="stage"/> hands over the results of its <paramref name="kind"/> actions:
-    /// activations to the next stage, gradients to the one before. At least 1.</summary>
-    public static int Of(Schedule schedule, int stage, ActionKind kind)
+    /// <summary>Credits of every edge between two ranks, at least 1 each. An edge is what it carries and the stage that receives it.</summary>
+    public static IReadOnlyDictionary<(HandOverKind Kind, int Stage), int> Of(Schedule schedule)
     {
-        var receiver = kind == ActionKind.Forward ? stage + 1 : stage - 1;
-        var receiverRow = schedule.Ranks[receiver];
-        var passed = new HashSet<PipelineAction>();
-        int sent = 0, consumed = 0, most = 1;
-        foreach (var action in schedule.Ranks[stage])
+        var credits = new Dictionary<(HandOverKind, int), int>();
+        var sent = new Dictionary<(HandOverKind, int), int>();
+        var consumptions = Consumptions(schedule);
+        var proofs = new Dictionary<HandOver, int[]>();   // what a hand-over proves: how many actions of each rank have ended
+        var known = schedule.Ranks.Select(_ => new int[schedule.Ranks.Count]).ToArray();
+        foreach (var (rank, position) in DryRun.Order(schedule))
         {
-            if (action.Kind == kind)
+            var action = schedule.Ranks[rank][position];
+            if (action.Needs(schedule.Stages) is { } needed)
             {
-                sent++;
-                most = Math.Max(most, sent - consumed);
-                continue;
+                known[rank] = [.. known[rank].Zip(proofs[needed], Math.Max)];
             }
 
-            // What the receiver has handed back proves that it got at least this far in its own list.
-            for (var proof = action with { Stage = receiver }; !passed.Contains(proof);)
+            if (action.Gives(schedule.Stages) is { } given)
             {
-                var next = receiverRow[passed.Count];
-                passed.Add(next);
-                consumed += next.Kind == kind ? 1 : 0;
+                if (schedule.RankOf(given.Stage) is var receiver && receiver != rank)
+                {
+                    var edge = (given.Kind, given.Stage);
+                    sent[edge] = sent.GetValueOrDefault(edge) + 1;
+                    var consumed = consumptions[edge].Count(at => at < known[rank][receiver]);
+                    credits[edge] = Math.Max(credits.GetValueOrDefault(edge, 1), sent[edge] - consumed);
+                }
+
+                proofs[given] = [.. known[rank]];
+                proofs[given][rank] = position + 1;
+            }
+
+            known[rank][rank] = position + 1;
+        }
+
+        return credits;
+    }
+
+    /// <summary>For each edge the positions, in the receiver's row, of the actions that take from it.</summary>
+    private static Dictionary<(HandOverKind, int), List<int>> Consumptions(Schedule schedule)
+    {
+        var positions = new Dictionary<(HandOverKind, int), List<int>>();
+        foreach (var row in schedule.Ranks)
+        {
+            for (var position = 0; position < row.Count; position++)
+            {
+                if (row[position].Needs(schedule.Stages) is { } needed)
+                {
+                    var edge = (needed.Kind, needed.Stage);
+                    positions.TryAdd(edge, []);
+                    positions[edge].Add(position);
+                }
             }
         }
 
-        return most;
+        return positions;
     }
 }

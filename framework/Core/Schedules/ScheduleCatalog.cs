@@ -14,13 +14,14 @@ public static class ScheduleCatalog
     public static IReadOnlyList<string> Names { get; } = [.. Generators.Keys];
 
     /// <param name="name">One of <see cref="Names"/>.</param>
-    /// <param name="stages">Pipeline stages, at least 1; one a rank.</param>
+    /// <param name="ranks">At least 1.</param>
+    /// <param name="chunks">Stages a rank holds, at least 1.</param>
     /// <param name="microBatches">Micro-batches of a step, at least 1.</param>
-    public static Schedule Create(string name, int stages, int microBatches)
+    public static Schedule Create(string name, int ranks, int chunks, int microBatches)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(stages, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(ranks, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(microBatches, 1);
-        var schedule = new Schedule(name, microBatches, [.. Generators[name](stages, microBatches).Select(row => row.ToArray())]);
+        var schedule = new Schedule(name, microBatches, [.. Generators[name](ranks, microBatches).Select(row => row.ToArray())]);
         ScheduleValidator.Validate(schedule);
         return schedule;
     }

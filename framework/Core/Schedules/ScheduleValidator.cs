@@ -49,39 +49,21 @@ public static class ScheduleValidator
 
     private static void DryRun(Schedule schedule)
     {
-        var done = new HashSet<PipelineAction>();
-        var next = new int[schedule.Ranks.Count];
-        for (var progress = true; progress;)
+        var reached = new int[schedule.Ranks.Count];
+        foreach (var (rank, position) in Schedules.DryRun.Order(schedule))
         {
-            progress = false;
-            for (var rank = 0; rank < next.Length; rank++)
-            {
-                while (next[rank] < schedule.Ranks[rank].Count && InputOf(schedule, schedule.Ranks[rank][next[rank]]) is var input
-                    && (input is null || done.Contains(input.Value)))
-                {
-                    done.Add(schedule.Ranks[rank][next[rank]++]);
-                    progress = true;
-                }
-            }
+            reached[rank] = position + 1;
         }
 
-        for (var rank = 0; rank < next.Length; rank++)
+        for (var rank = 0; rank < reached.Length; rank++)
         {
-            if (next[rank] < schedule.Ranks[rank].Count)
+            if (reached[rank] < schedule.Ranks[rank].Count)
             {
-                var action = schedule.Ranks[rank][next[rank]];
-                throw Invalid(schedule, rank, next[rank], $"deadlock: it waits for {InputOf(schedule, action)} for ever");
+                var needed = schedule.Ranks[rank][reached[rank]].Needs(schedule.Stages)!.Value;
+                throw Invalid(schedule, rank, reached[rank], $"deadlock: it waits for the {needed.Kind} of stage {needed.Sender} for ever");
             }
         }
     }
-
-    /// <summary>The action on another stage whose result <paramref name="action"/> needs; null at the pipeline's two ends.</summary>
-    private static PipelineAction? InputOf(Schedule schedule, PipelineAction action) => action.Kind switch
-    {
-        ActionKind.Forward when action.Stage > 0 => action with { Stage = action.Stage - 1 },
-        ActionKind.Backward when action.Stage < schedule.Stages - 1 => action with { Stage = action.Stage + 1 },
-        _ => null,
-    };
 
     private static InvalidOperationException Invalid(Schedule schedule, int rank, int cell, string problem)
     {
