@@ -24,7 +24,7 @@ internal sealed class LiveView : RunView
     public LiveView(TrainingPlan plan, IAnsiConsole console)
         : base(plan, console)
     {
-        busy = new double[plan.Partition.Stages];
+        busy = new double[plan.Schedule.Ranks.Count];
         drawing = console.Live(Draw()).AutoClear(false).StartAsync(RedrawAsync);
     }
 

@@ -51,7 +51,7 @@ internal abstract class RunView(TrainingPlan plan, IAnsiConsole console) : IRunO
     protected string Headline() => string.Create(
         CultureInfo.InvariantCulture,
         $"{plan.Job.Job.Name}: {plan.Job.Model.Architecture}, {plan.Partition.Model.ParameterCount:N0} parameters, "
-        + $"{plan.Partition.Stages} stages, {plan.Job.Parallel.Schedule}, {plan.Job.Batch.MicroBatches} micro-batches, "
+        + $"{plan.Schedule.Ranks.Count} stages, {plan.Job.Parallel.Schedule}, {plan.Job.Batch.MicroBatches} micro-batches, "
         + $"{plan.Corpus.Count:N0} tokens in {plan.Corpus.Files.Count} files");
 
     protected string TimeLeft(long step)

@@ -8,5 +8,5 @@ namespace Pipeline.Stages.Transformer;
 internal sealed class LanguageModelHead(torch.Tensor norm, torch.Tensor? normBias, torch.Tensor weight) : Layer
 {
     public override torch.Tensor Forward(torch.Tensor input, Pass pass) =>
-        Operator.Linear(Operator.LayerNorm(input, norm, normBias), weight, null);
+        pass.Linear(Operator.LayerNorm(input, norm, normBias), weight, null);
 }

@@ -1,5 +1,4 @@
 using Pipeline.Tensors.Models;
-using Pipeline.Tensors.Operators;
 using TorchSharp;
 
 namespace Pipeline.Stages.Transformer;
@@ -11,7 +10,7 @@ internal sealed class TokenEmbedding(Gpt2Settings settings, torch.Tensor tokens,
     {
         var length = input.shape[^1];
         var position = length == settings.Context ? positions : positions.narrow(0, 0, length);
-        var embedded = (Operator.Embedding(tokens, input) + position).to(pass.Compute);
+        var embedded = (pass.Embedding(tokens, input) + position).to(pass.Compute);
         return pass.Dropout(embedded, settings.Dropout, "embedding");
     }
 }

@@ -20,20 +20,20 @@ internal sealed class TransformerBlock(Gpt2Settings settings, string name, IRead
     {
         var attention = Attention(Operator.LayerNorm(input, norm1.Weight, norm1.Bias), pass);
         var middle = input + pass.Dropout(attention, settings.Dropout, $"{name}.attn");
-        var hidden = Operator.Linear(Operator.LayerNorm(middle, norm2.Weight, norm2.Bias), up.Weight, up.Bias);
-        var feedForward = Operator.Linear(functional.gelu(hidden, TorchSharp.Modules.GELU.Approximate.tanh), down.Weight, down.Bias);
+        var hidden = pass.Linear(Operator.LayerNorm(middle, norm2.Weight, norm2.Bias), up.Weight, up.Bias);
+        var feedForward = pass.Linear(functional.gelu(hidden, TorchSharp.Modules.GELU.Approximate.tanh), down.Weight, down.Bias);
         return middle + pass.Dropout(feedForward, settings.Dropout, $"{name}.mlp");
     }
 
     private torch.Tensor Attention(torch.Tensor input, Pass pass)
     {
         var (sequences, length, heads, size) = (input.shape[0], input.shape[1], settings.Heads, settings.Width / settings.Heads);
-        var parts = Operator.Linear(input, queryKeyValue.Weight, queryKeyValue.Bias).split(settings.Width, 2);
+        var parts = pass.Linear(input, queryKeyValue.Weight, queryKeyValue.Bias).split(settings.Width, 2);
         var (query, key, value) = (Heads(parts[0]), Heads(parts[1]), Heads(parts[2]));
         var mixed = pass.Training && settings.Dropout > 0
             ? ExplicitAttention(query, key, value, pass)
             : functional.scaled_dot_product_attention(query, key, value, is_casual: true);
-        return Operator.Linear(mixed.transpose(1, 2).reshape(sequences, length, settings.Width), attentionOut.Weight, attentionOut.Bias);
+        return pass.Linear(mixed.transpose(1, 2).reshape(sequences, length, settings.Width), attentionOut.Weight, attentionOut.Bias);
 
         torch.Tensor Heads(torch.Tensor part) => part.view(sequences, length, heads, size).transpose(1, 2);
     }

@@ -5,5 +5,4 @@ return await new RootCommand("Measures Pipeline against peers and limits, altern
 {
     TrainingBenchmark.Create(),
     PlainLoop.Create(),
-    OverheadBenchmark.Create(),
 }.Parse(args).InvokeAsync();

@@ -12,7 +12,7 @@ internal abstract class AllowedValue
 
     public static AllowedValue Of(ParameterInfo parameter)
     {
-        var type = parameter.ParameterType;
+        var type = Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType;
         var limits = parameter.GetCustomAttribute<LimitsAttribute>() ?? new LimitsAttribute(double.NegativeInfinity);
         var words = parameter.GetCustomAttribute<OneOfAttribute>()?.Words;
         if (type == typeof(string))

@@ -44,14 +44,22 @@ public sealed record DataSettings(
 /// <param name="Sequences">Sequences of a whole step, over all micro-batches and replicas.</param>
 public sealed record BatchSettings([Limits(1, 1_000_000)] int Sequences = 12, [Limits(1, 10_000)] int MicroBatches = 4);
 
-/// <param name="Split"><c>auto</c> (balanced by estimated cost), <c>even</c> (by count), or a list: layers of each stage.</param>
+/// <param name="Stages">Stage actors, each on a device of its own: the schedule's ranks.</param>
+/// <param name="Chunks">Pieces of the model that each of them holds; the schedule's own number without it.</param>
+/// <param name="ScheduleFile">With the schedule <c>custom</c>: a CSV file with a row for each stage actor, relative to the job file.</param>
+/// <param name="MemoryLimit">With the schedule <c>automatic</c>: the most activations alive at once on a stage actor, in micro-batches.</param>
+/// <param name="Split"><c>auto</c> (balanced by measured times), <c>even</c> (by count), or a list: layers of each chunk, in the order of the model.</param>
+/// <param name="Recompute"><c>none</c>, <c>stage</c> (keep the input of a stage and run it forward again before its backward), or n: so for every n-th layer.</param>
 public sealed record ParallelSettings(
-    [Limits(1)] int Stages = 1,
+    [Limits(1, 1024)] int Stages = 1,
     [ScheduleName] string Schedule = "1f1b",
-    [Limits(1, 1)] int Chunks = 1,
+    [Limits(1, 1024)] int? Chunks = null,
+    string? ScheduleFile = null,
+    [Limits(0, ExcludeMinimum = true)] double? MemoryLimit = null,
     [Limits(1, 1)] int Replicas = 1,
     [Limits(1, 1024)] int ThreadsPerStage = 1,
-    IReadOnlyList<string>? Split = null)
+    IReadOnlyList<string>? Split = null,
+    string Recompute = "none")
 {
     public IReadOnlyList<string> Split { get; init; } = Split ?? ["auto"];
 }

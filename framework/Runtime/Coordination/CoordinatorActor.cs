@@ -49,7 +49,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         this.createExecutor = createExecutor;
         this.recorder = recorder;
         this.outcome = outcome;
-        var count = plan.Partition.Stages;
+        var count = plan.Schedule.Ranks.Count;
         checkpoints = new(plan.Directory.Checkpoints, plan.Job.Checkpoint.Keep);
         statuses = [.. Enumerable.Range(0, count).Select(_ => new StageStatus())];
         stallWatch = new(statuses);
@@ -60,14 +60,14 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         lastSaved = plan.Resumed?.Manifest.Step ?? -1;
 
         Receive<StartRun>(_ => Start());
-        Receive<StageStarted>(message => OnComplete(started, message.Stage, message, _ => Begin()));
-        Receive<StepReady>(message => message.Epoch == fence.Epoch, message => OnComplete(ready, message.Stage, message, Commit));
-        Receive<StepCommitted>(message => message.Epoch == fence.Epoch, message => OnComplete(committed, message.Stage, message, _ => Committed()));
-        Receive<EvaluationDone>(message => message.Epoch == fence.Epoch, message => OnComplete(evaluated, message.Stage, message, Evaluated));
-        Receive<ShardSaved>(message => message.Epoch == fence.Epoch, message => OnComplete(saved, message.Stage, message, Saved));
-        Receive<StageFailed>(message => Fail($"Stage {message.Stage} failed while {message.Doing}: {Reason(message.Cause)}"));
+        Receive<StageStarted>(message => OnComplete(started, message.Rank, message, _ => Begin()));
+        Receive<StepReady>(message => message.Epoch == fence.Epoch, message => OnComplete(ready, message.Rank, message, Commit));
+        Receive<StepCommitted>(message => message.Epoch == fence.Epoch, message => OnComplete(committed, message.Rank, message, _ => Committed()));
+        Receive<EvaluationDone>(message => message.Epoch == fence.Epoch, message => OnComplete(evaluated, message.Rank, message, Evaluated));
+        Receive<ShardSaved>(message => message.Epoch == fence.Epoch, message => OnComplete(saved, message.Rank, message, Saved));
+        Receive<StageFailed>(message => Fail($"Stage {message.Rank} failed while {message.Doing}: {Reason(message.Cause)}"));
         Receive<EndStages>(_ => EndStages());
-        Receive<StageQuiet>(message => message.Epoch == fence.Epoch, message => OnComplete(quiet, message.Stage, message, _ => TellAll(PoisonPill.Instance)));
+        Receive<StageQuiet>(message => message.Epoch == fence.Epoch, message => OnComplete(quiet, message.Rank, message, _ => TellAll(PoisonPill.Instance)));
         Receive<Terminated>(Ended);
         Receive<StopRun>(_ => stopping = true);
         Receive<LookForStall>(_ => LookForStall());
@@ -100,13 +100,13 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private void Start()
     {
         var resumed = plan.Resumed is null ? "" : $", continuing {plan.Resumed.Directory}";
-        recorder.Event("start", $"{plan.Job.Job.Name}: {plan.Partition.Model.ParameterCount:N0} parameters on {plan.Partition.Stages} stages{resumed}.");
+        recorder.Event("start", $"{plan.Job.Job.Name}: {plan.Partition.Model.ParameterCount:N0} parameters on {plan.Schedule.Ranks.Count} stages{resumed}.");
         foreach (var refused in plan.Refused)
         {
             recorder.Event("warning", $"A checkpoint was passed over: {refused}");
         }
 
-        stages = [.. Enumerable.Range(0, plan.Partition.Stages).Select(StartStage)];
+        stages = [.. Enumerable.Range(0, plan.Schedule.Ranks.Count).Select(StartStage)];
         foreach (var stage in stages)
         {
             stage.Tell(new StartStage(fence.Epoch, stages));
@@ -115,11 +115,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         Timers.StartPeriodicTimer("stall", Coordination.LookForStall.Instance, TimeSpan.FromSeconds(1));
     }
 
-    private IActorRef StartStage(int stage)
+    private IActorRef StartStage(int rank)
     {
         var setup = new StageSetup(
-            stage, plan.Schedule, plan.Partition.TiedCopies, () => createExecutor(stage), statuses[stage], fence, Self);
-        return Context.Watch(Context.ActorOf(StageActor.Props(setup), $"stage-{stage}"));
+            rank, plan.Schedule, plan.Partition.TiedCopies, createExecutor, statuses[rank], fence, Self);
+        return Context.Watch(Context.ActorOf(StageActor.Props(setup), $"stage-{rank}"));
     }
 
     private void Begin()
@@ -179,14 +179,14 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         var loss = reports.Sum(report => report.Loss) / tokens;
         var finite = double.IsFinite(loss) && double.IsFinite(norm);
         var perStage = reports.Select(report => new StageMetrics(
-            report.Stage,
+            report.Rank,
             Seconds(report.Times.Busy),
             Math.Max(0, 1 - (Seconds(report.Times.Busy) / seconds)),
             Seconds(report.Times.Transfer),
             report.Times.PeakInFlight)).ToArray();
         foreach (var report in reports)
         {
-            trace.Add(step, report.Stage, report.Times);
+            trace.Add(step, report.Rank, report.Times);
         }
 
         typicalAction = MedianAction(reports);

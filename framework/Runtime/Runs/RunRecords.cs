@@ -22,9 +22,10 @@ public sealed record StepMetrics(
     double Bubble,
     IReadOnlyList<StageMetrics> Stages);
 
+/// <param name="Stage">The stage actor: a row of the schedule, with one or more chunks of the model.</param>
 /// <param name="Bubble">1 - busy / step.</param>
 /// <param name="TransferSeconds">Idle while a frame already sent was on its way.</param>
-/// <param name="PeakInFlight">The most micro-batches whose activations were alive.</param>
+/// <param name="PeakInFlight">The most micro-batches, counted for each chunk, whose activations were alive.</param>
 public sealed record StageMetrics(int Stage, double BusySeconds, double Bubble, double TransferSeconds, int PeakInFlight);
 
 /// <summary>Anything else that happened: a line of events.jsonl.</summary>

@@ -29,11 +29,11 @@ public sealed class TrainingPlan : IDisposable
         Directory.Check(path);
         Corpus = new Corpus(Job.Data, Path.GetDirectoryName(Path.GetFullPath(path))!);
         Samples = new Samples(Corpus, Job);
-        Schedule = ScheduleCatalog.Create(Job.Parallel.Schedule, Job.Parallel.Stages, Job.Batch.MicroBatches);
+        Schedule = ScheduleCatalog.Create(Job.Parallel.Schedule, Job.Parallel.Stages, 1, Job.Batch.MicroBatches);
         var architecture = architectures.First(candidate => candidate.Name == Job.Model.Architecture);
         var model = architecture.Define(Job.Model, Corpus.Tokenizer.Vocabulary);
         Partition = new Partition(
-            model, LayerSplit.Cut(Job.Parallel.Split, [.. model.Layers.Select(layer => layer.ForwardFlops)], Job.Parallel.Stages));
+            model, LayerSplit.Cut(Job.Parallel.Split, [.. model.Layers.Select(layer => layer.ForwardFlops)], Schedule.Stages));
         LibTorch.Load();
         Devices = Runs.Devices.Place(Job.Device, Job.Parallel.Stages);
         Resumed = resume ? Newest(settings) : null;
@@ -51,7 +51,7 @@ public sealed class TrainingPlan : IDisposable
 
     public Partition Partition { get; }
 
-    /// <summary>One a stage.</summary>
+    /// <summary>One a stage actor.</summary>
     public IReadOnlyList<Device> Devices { get; }
 
     /// <summary>What the run continues from; null when it starts anew.</summary>
@@ -62,8 +62,8 @@ public sealed class TrainingPlan : IDisposable
 
     private readonly List<string> refused = [];
 
-    /// <summary>Where each stage runs and what it holds.</summary>
-    public IReadOnlyList<StageSummary> Stages => [.. Enumerable.Range(0, Partition.Stages).Select(Describe)];
+    /// <summary>Where each stage actor runs and what it holds.</summary>
+    public IReadOnlyList<StageSummary> Stages => [.. Enumerable.Range(0, Schedule.Ranks.Count).Select(Describe)];
 
     public void Dispose()
     {
@@ -71,15 +71,15 @@ public sealed class TrainingPlan : IDisposable
         Corpus.Dispose();
     }
 
-    private StageSummary Describe(int stage)
+    private StageSummary Describe(int rank)
     {
-        var layers = Partition.Model.Layers.Take(Partition.Cuts[stage]).ToArray();
-        var tied = Partition.TiedCopies.Where(copy => copy.Stage == stage).Sum(copy => copy.Parameter.Elements);
+        var chunks = Schedule.StagesOf[rank].Select(stage => Partition.Model.Layers.Take(Partition.Cuts[stage]).ToArray()).ToArray();
+        var tied = Partition.TiedCopies.Where(copy => Schedule.RankOf(copy.Stage) == rank).Sum(copy => copy.Parameter.Elements);
         return new(
-            stage,
-            layers.Length == 1 ? layers[0].Name : $"{layers[0].Name} to {layers[^1].Name}",
-            layers.SelectMany(layer => layer.Parameters).Sum(parameter => parameter.Elements) - tied,
-            Devices[stage].ToString(),
+            rank,
+            string.Join(", ", chunks.Select(layers => layers.Length == 1 ? layers[0].Name : $"{layers[0].Name} to {layers[^1].Name}")),
+            chunks.SelectMany(layers => layers).SelectMany(layer => layer.Parameters).Sum(parameter => parameter.Elements) - tied,
+            Devices[rank].ToString(),
             Environment.MachineName,
             Environment.ProcessId);
     }

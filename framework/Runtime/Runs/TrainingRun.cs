@@ -55,7 +55,7 @@ public static class TrainingRun
     internal static StageExecutor CreateExecutor(TrainingPlan plan, int stage)
     {
         set_num_threads(plan.Job.Parallel.ThreadsPerStage);   // holds for the calling thread: the stage's own
-        var executor = new StageExecutor(plan.Partition, stage, plan.Job, plan.Samples, plan.Devices[stage]);
+        var executor = new StageExecutor(plan.Partition, stage, plan.Job, plan.Samples, plan.Devices[plan.Schedule.RankOf(stage)]);
         using var reader = plan.Resumed?.Read();
         if (reader is not null)
         {

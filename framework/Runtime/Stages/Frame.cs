@@ -1,3 +1,4 @@
+using Pipeline.Core.Schedules;
 using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Stages;
@@ -22,9 +23,19 @@ internal enum FrameKind
 }
 
 /// <summary>What a receiver looks for.</summary>
+/// <param name="Stage">The stage that receives it.</param>
 /// <param name="Index">The micro-batch; for tied parameters the index of the copy.</param>
-internal readonly record struct FrameKey(long Step, FrameKind Kind, int Index)
+internal readonly record struct FrameKey(long Step, FrameKind Kind, int Stage, int Index)
 {
+    /// <summary>The key of what a schedule's action needs or gives.</summary>
+    public static FrameKey Of(long step, bool evaluation, HandOver handOver) => new(step, KindOf(handOver.Kind, evaluation), handOver.Stage, handOver.MicroBatch);
+
+    public static FrameKind KindOf(HandOverKind kind, bool evaluation) => kind switch
+    {
+        HandOverKind.Gradient => FrameKind.Gradient,
+        _ => evaluation ? FrameKind.ValidationActivation : FrameKind.Activation,
+    };
+
     public override string ToString() => Kind switch
     {
         FrameKind.Activation => $"the activation of micro-batch {Index} of step {Step}",

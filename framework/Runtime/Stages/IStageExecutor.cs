@@ -6,16 +6,20 @@ namespace Pipeline.Runtime.Stages;
 /// tensors returned become the caller's.</summary>
 public interface IStageExecutor : IDisposable
 {
-    /// <summary>Micro-batches whose activations are alive.</summary>
+    /// <summary>Micro-batches whose activations are alive: from their forward to their weight gradients.</summary>
     int InFlight { get; }
 
     /// <param name="input">The output of the stage before; null on the first stage, which reads its data itself.</param>
     /// <returns>The stage's output; null on the last stage, which keeps the loss.</returns>
     Tensor? Forward(long step, int microBatch, Tensor? input);
 
+    /// <summary>The backward without the gradients of large weights, which <see cref="WeightGradient"/> adds later.</summary>
     /// <param name="gradient">Of the stage's output; null on the last stage.</param>
     /// <returns>The gradient of the stage's input; null on the first stage.</returns>
-    Tensor? Backward(int microBatch, Tensor? gradient);
+    Tensor? InputGradient(int microBatch, Tensor? gradient);
+
+    /// <summary>Adds the micro-batch's share to the gradients of large weights; nothing of the micro-batch is kept afterwards.</summary>
+    void WeightGradient(int microBatch);
 
     /// <summary>A forward pass over validation data, of which nothing is kept but the loss.</summary>
     Tensor? Evaluate(int batch, int microBatch, Tensor? input);

@@ -6,20 +6,18 @@ using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Stages;
 
-/// <summary>A stage's life: its mailbox, its place in the schedule, its edges to other stages. It runs the next action of its list as soon
-/// as that action's input is there. The mathematics is the executor's. Runs on a dispatcher with one thread of its own.</summary>
+/// <summary>The life of a rank's stages: its mailbox, its row of the schedule, its edges to other stage actors. It runs the next action of its
+/// row as soon as that action's input is there. The mathematics is the executors', one a stage. Runs on a dispatcher with one thread of
+/// its own.</summary>
 internal sealed class StageActor : ReceiveActor
 {
-    /// <summary>An evaluation is forwards only: the edge holds the one in transfer and the next.</summary>
-    private const int ValidationCredits = 2;
-
     private readonly StageSetup setup;
     private readonly Dictionary<FrameKey, Frame> inbox = [];
-    private readonly Dictionary<FrameKind, int> credits = [];
+    private readonly Dictionary<(FrameKind Kind, int Stage), int> credits = [];
+    private readonly SortedDictionary<int, IStageExecutor> executors = [];
     private readonly List<TiedCopy> staleCopies = [];
     private readonly StageClock clock = new();
-    private IReadOnlyList<IActorRef> stages = [];
-    private IStageExecutor? executor;
+    private IReadOnlyList<IActorRef> ranks = [];
     private StagePass? pass;
     private long epoch;
     private long lastCommitted;
@@ -28,13 +26,17 @@ internal sealed class StageActor : ReceiveActor
     {
         this.setup = setup;
         Receive<StartStage>(Start);
-        Receive<RunStep>(message => message.Epoch == epoch, message => Begin(new(message.Step, false, setup.Schedule.Ranks[setup.Stage])));
-        Receive<RunEvaluation>(message => message.Epoch == epoch, message => Begin(new(message.Step, true, Forwards(message.Batches))));
+        Receive<RunStep>(message => message.Epoch == epoch, message => Begin(StagePass.Training(message.Step, setup.Actions)));
+        Receive<RunEvaluation>(message => message.Epoch == epoch, message =>
+        {
+            clock.Pause();
+            Begin(StagePass.Validation(message.Step, setup.Stages, ranks.Count, message.Batches * setup.Schedule.MicroBatches));
+        });
         Receive<CommitStep>(message => message.Epoch == epoch, Commit);
         Receive<SaveShard>(message => message.Epoch == epoch, Save);
         Receive<Credit>(message => message.Epoch == epoch, message =>
         {
-            credits[message.Kind]++;
+            credits[(message.Kind, message.Stage)]++;
             Continue();
         });
         Receive<Frame>(Arrive);
@@ -55,7 +57,7 @@ internal sealed class StageActor : ReceiveActor
         catch (Exception failure)
         {
             pass = null;
-            setup.Coordinator.Tell(new StageFailed(setup.Stage, setup.Status.ToString(), failure));
+            setup.Coordinator.Tell(new StageFailed(setup.Rank, setup.Status.ToString(), failure));
             return true;
         }
     }
@@ -63,7 +65,10 @@ internal sealed class StageActor : ReceiveActor
     protected override void PostStop()
     {
         DropFrames();
-        executor?.Dispose();
+        foreach (var executor in executors.Values)
+        {
+            executor.Dispose();
+        }
     }
 
     private void Quieten(Quieten message)
@@ -72,7 +77,7 @@ internal sealed class StageActor : ReceiveActor
         pass = null;
         DropFrames();
         setup.Status.Set("stopped");
-        setup.Coordinator.Tell(new StageQuiet(epoch, setup.Stage));
+        setup.Coordinator.Tell(new StageQuiet(epoch, setup.Rank));
     }
 
     private void DropFrames()
@@ -87,25 +92,25 @@ internal sealed class StageActor : ReceiveActor
 
     private void Start(StartStage message)
     {
-        (epoch, stages) = (message.Epoch, message.Stages);
-        if (!setup.Last)
+        (epoch, ranks) = (message.Epoch, message.Ranks);
+        foreach (var ((kind, stage), count) in Credits.Of(setup.Schedule).Where(edge => setup.Holds(new HandOver(edge.Key.Kind, edge.Key.Stage, 0).Sender)))
         {
-            credits[FrameKind.Activation] = Credits.Of(setup.Schedule, setup.Stage, ActionKind.Forward);
-            credits[FrameKind.ValidationActivation] = ValidationCredits;
+            credits[(FrameKey.KindOf(kind, evaluation: false), stage)] = count;
+            if (kind == HandOverKind.Activation)
+            {
+                // An evaluation runs groups of as many micro-batches as there are ranks: one group, and the first of the next.
+                credits[(FrameKind.ValidationActivation, stage)] = ranks.Count + 1;
+            }
         }
 
-        if (!setup.First)
+        foreach (var stage in setup.Stages)
         {
-            credits[FrameKind.Gradient] = Credits.Of(setup.Schedule, setup.Stage, ActionKind.Backward);
+            executors.Add(stage, setup.CreateExecutor(stage));
         }
 
-        executor = setup.CreateExecutor();
         setup.Status.Set("ready");
-        setup.Coordinator.Tell(new StageStarted(setup.Stage));
+        setup.Coordinator.Tell(new StageStarted(setup.Rank));
     }
-
-    private IReadOnlyList<PipelineAction> Forwards(int batches) =>
-        [.. Enumerable.Range(0, batches * setup.Schedule.MicroBatches).Select(index => PipelineAction.Forward(setup.Stage, index))];
 
     private void Begin(StagePass next)
     {
@@ -141,7 +146,7 @@ internal sealed class StageActor : ReceiveActor
                 return;
             }
 
-            if (Output(current, action) is { } output && credits[output] == 0)
+            if (Output(current, action) is { } output && !setup.Holds(output.Stage) && credits[(output.Kind, output.Stage)] == 0)
             {
                 Wait("waiting for room on the edge after", action, null);
                 return;
@@ -165,50 +170,83 @@ internal sealed class StageActor : ReceiveActor
         setup.Status.Set(doing, action, missing);
     }
 
-    /// <summary>The frame that an action needs; null where the stage reads its own data or begins the backward itself.</summary>
-    private FrameKey? Input(StagePass current, PipelineAction action) => action.Kind switch
-    {
-        ActionKind.Forward when !setup.First =>
-            new(current.Step, current.Evaluation ? FrameKind.ValidationActivation : FrameKind.Activation, action.MicroBatch),
-        ActionKind.Backward when !setup.Last => new(current.Step, FrameKind.Gradient, action.MicroBatch),
-        _ => null,
-    };
+    /// <summary>The frame that an action needs; null where the stage reads its own data, begins the backward itself, or has all it needs.</summary>
+    private FrameKey? Input(StagePass current, PipelineAction action) =>
+        action.Needs(setup.Schedule.Stages) is { } needed ? FrameKey.Of(current.Step, current.Evaluation, needed) : null;
 
-    /// <summary>The kind of frame that an action sends; null where it sends none.</summary>
-    private FrameKind? Output(StagePass current, PipelineAction action) => action.Kind switch
-    {
-        ActionKind.Forward when !setup.Last => current.Evaluation ? FrameKind.ValidationActivation : FrameKind.Activation,
-        ActionKind.Backward when !setup.First => FrameKind.Gradient,
-        _ => null,
-    };
+    /// <summary>The frame that an action gives; null where it gives none.</summary>
+    private FrameKey? Output(StagePass current, PipelineAction action) =>
+        action.Gives(setup.Schedule.Stages) is { } given ? FrameKey.Of(current.Step, current.Evaluation, given) : null;
 
     private void Execute(StagePass current, PipelineAction action, Frame? input)
     {
-        if (input is not null)
+        if (input is not null && action.Needs(setup.Schedule.Stages)!.Value.Sender is var sender && !setup.Holds(sender))
         {
-            stages[setup.Stage + (action.Kind == ActionKind.Forward ? -1 : 1)].Tell(new Credit(epoch, input.Key.Kind));
+            ranks[setup.Schedule.RankOf(sender)].Tell(new Credit(epoch, input.Key.Kind, action.Stage));
         }
 
         setup.Status.Set("running", action);
         clock.Begin();
-        var microBatches = setup.Schedule.MicroBatches;
-        var result = action.Kind switch
+        var result = current.Evaluation ? Evaluate(action, input?.Payload) : Train(current.Step, action, input?.Payload);
+        if (!current.Evaluation)
         {
-            ActionKind.Backward => executor!.Backward(action.MicroBatch, input?.Payload),
-            _ when current.Evaluation =>
-                executor!.Evaluate(action.MicroBatch / microBatches, action.MicroBatch % microBatches, input?.Payload),
-            _ => executor!.Forward(current.Step, action.MicroBatch, input?.Payload),
-        };
-        clock.End(action, executor.InFlight, current.Evaluation);
-        if (Output(current, action) is { } kind)
+            clock.EndAction(action, executors.Values.Sum(executor => executor.InFlight));
+        }
+
+        if (Output(current, action) is { } output)
         {
-            credits[kind]--;
-            Send(stages[setup.Stage + (action.Kind == ActionKind.Forward ? 1 : -1)], new(current.Step, kind, action.MicroBatch), result!);
+            Send(output, result!);
         }
     }
 
-    private void Send(IActorRef stage, FrameKey key, Tensor payload) =>
-        stage.Tell(new Frame(epoch, key, payload, Stopwatch.GetTimestamp()));
+    private Tensor? Train(long step, PipelineAction action, Tensor? input)
+    {
+        var executor = executors[action.Stage];
+        var result = action.Kind switch
+        {
+            ActionKind.Forward => executor.Forward(step, action.MicroBatch, input),
+            _ when action.GivesInputGradient => executor.InputGradient(action.MicroBatch, input),
+            _ => null,
+        };
+        try
+        {
+            if (action.GivesWeightGradient)
+            {
+                executor.WeightGradient(action.MicroBatch);
+            }
+
+            return result;
+        }
+        catch
+        {
+            result?.Dispose();
+            throw;
+        }
+    }
+
+    private Tensor? Evaluate(PipelineAction action, Tensor? input)
+    {
+        var (batch, microBatch) = Math.DivRem(action.MicroBatch, setup.Schedule.MicroBatches);
+        return executors[action.Stage].Evaluate(batch, microBatch, input);
+    }
+
+    /// <summary>Hands a tensor to a stage: over an edge to another actor, which takes a credit where the edge has credits, or directly.</summary>
+    private void Send(FrameKey key, Tensor payload)
+    {
+        var frame = new Frame(epoch, key, payload, Stopwatch.GetTimestamp());
+        if (setup.Holds(key.Stage))
+        {
+            inbox.Add(key, frame);
+            return;
+        }
+
+        if (credits.TryGetValue((key.Kind, key.Stage), out var left))
+        {
+            credits[(key.Kind, key.Stage)] = left - 1;
+        }
+
+        ranks[setup.Schedule.RankOf(key.Stage)].Tell(frame);
+    }
 
     private void End(StagePass current)
     {
@@ -216,16 +254,23 @@ internal sealed class StageActor : ReceiveActor
         {
             pass = null;
             setup.Status.Set("ready");
-            setup.Coordinator.Tell(new EvaluationDone(epoch, current.Step, setup.Stage, executor!.TakeLoss()));
+            setup.Coordinator.Tell(new EvaluationDone(epoch, current.Step, setup.Rank, TakeLoss()));
         }
         else if (GatherTiedGradients(current))
         {
             pass = null;
             setup.Status.Set("waiting for the commit of the step");
             setup.Coordinator.Tell(new StepReady(
-                epoch, current.Step, setup.Stage, executor!.GradientSquares(), executor.TakeLoss(), clock.TakeTimes()));
+                epoch,
+                current.Step,
+                setup.Rank,
+                [.. executors.Values.SelectMany(executor => executor.GradientSquares())],
+                TakeLoss(),
+                clock.TakeTimes()));
         }
     }
+
+    private double TakeLoss() => executors.Values.Sum(executor => executor.TakeLoss());
 
     /// <summary>Sends the gradients of copies to their owners and adds those of the parameters owned here, in the order of copies whoever
     /// holds them. False while one is missing.</summary>
@@ -234,16 +279,16 @@ internal sealed class StageActor : ReceiveActor
         if (!current.TiedGradientsSent)
         {
             current.TiedGradientsSent = true;
-            foreach (var copy in setup.TiedCopies.Where(copy => copy.Stage == setup.Stage && copy.Owner != setup.Stage))
+            foreach (var copy in setup.TiedCopies.Where(copy => setup.Holds(copy.Stage) && !setup.Holds(copy.Owner)))
             {
-                Send(stages[copy.Owner], new(current.Step, FrameKind.TiedGradient, copy.Index), executor!.TakeTiedGradient(copy));
+                Send(new(current.Step, FrameKind.TiedGradient, copy.Owner, copy.Index), executors[copy.Stage].TakeTiedGradient(copy));
             }
         }
 
-        var owned = setup.TiedCopies.Where(copy => copy.Owner == setup.Stage);
-        foreach (var copy in owned.Where(copy => copy.Stage != setup.Stage))
+        var owned = setup.TiedCopies.Where(copy => setup.Holds(copy.Owner));
+        foreach (var copy in owned.Where(copy => !setup.Holds(copy.Stage)))
         {
-            if (new FrameKey(current.Step, FrameKind.TiedGradient, copy.Index) is var key && !inbox.ContainsKey(key))
+            if (new FrameKey(current.Step, FrameKind.TiedGradient, copy.Owner, copy.Index) is var key && !inbox.ContainsKey(key))
             {
                 Wait("waiting at the end of the step", null, key);
                 return false;
@@ -252,9 +297,11 @@ internal sealed class StageActor : ReceiveActor
 
         foreach (var copy in owned)
         {
-            executor!.AddTiedGradient(copy, inbox.Remove(new(current.Step, FrameKind.TiedGradient, copy.Index), out var frame)
-                ? frame.Payload
-                : executor.TakeTiedGradient(copy));
+            executors[copy.Owner].AddTiedGradient(
+                copy,
+                inbox.Remove(new(current.Step, FrameKind.TiedGradient, copy.Owner, copy.Index), out var frame)
+                    ? frame.Payload
+                    : executors[copy.Stage].TakeTiedGradient(copy));
         }
 
         return true;
@@ -264,42 +311,48 @@ internal sealed class StageActor : ReceiveActor
     {
         setup.Status.Set("in the optimizer");
         clock.Begin();
-        executor!.Apply(message.Step, message.GradientScale);
+        foreach (var executor in executors.Values)
+        {
+            executor.Apply(message.Step, message.GradientScale);
+        }
+
         lastCommitted = message.Step;
         foreach (var copy in message.GradientScale is null ? [] : setup.TiedCopies)
         {
-            if (copy.Owner == setup.Stage && copy.Stage == setup.Stage)
+            if (setup.Holds(copy.Owner) && setup.Holds(copy.Stage))
             {
-                executor.SetTiedValue(copy, executor.TiedValue(copy));
+                executors[copy.Stage].SetTiedValue(copy, executors[copy.Owner].TiedValue(copy));
             }
-            else if (copy.Owner == setup.Stage)
+            else if (setup.Holds(copy.Owner))
             {
-                Send(stages[copy.Stage], new(message.Step, FrameKind.TiedValue, copy.Index), executor.TiedValue(copy));
+                Send(new(message.Step, FrameKind.TiedValue, copy.Stage, copy.Index), executors[copy.Owner].TiedValue(copy));
             }
-            else if (copy.Stage == setup.Stage)
+            else if (setup.Holds(copy.Stage))
             {
                 staleCopies.Add(copy);
             }
         }
 
-        clock.End();
-        setup.Coordinator.Tell(new StepCommitted(epoch, message.Step, setup.Stage));
+        clock.EndOptimizer();
+        setup.Coordinator.Tell(new StepCommitted(epoch, message.Step, setup.Rank));
     }
 
-    /// <summary>Gives tied copies the values that their owners sent after the last commit; false while one is missing.</summary>
+    /// <summary>Gives tied copies the values that their owners sent after the last commit; false while one that the next action uses is
+    /// missing.</summary>
     private bool RefreshTiedCopies(PipelineAction? next)
     {
-        while (staleCopies.Count > 0)
+        while (staleCopies.FindIndex(copy => next is null || copy.Stage == next.Value.Stage) is >= 0 and var index)
         {
-            var key = new FrameKey(lastCommitted, FrameKind.TiedValue, staleCopies[^1].Index);
+            var copy = staleCopies[index];
+            var key = new FrameKey(lastCommitted, FrameKind.TiedValue, copy.Stage, copy.Index);
             if (!inbox.Remove(key, out var frame))
             {
                 Wait("waiting in", next, key);
                 return false;
             }
 
-            executor!.SetTiedValue(staleCopies[^1], frame.Payload);
-            staleCopies.RemoveAt(staleCopies.Count - 1);
+            executors[copy.Stage].SetTiedValue(copy, frame.Payload);
+            staleCopies.RemoveAt(index);
         }
 
         return true;
@@ -308,11 +361,12 @@ internal sealed class StageActor : ReceiveActor
     private void Save(SaveShard message)
     {
         setup.Status.Set("saving");
-        var state = executor!.State();
-        var file = $"stage-{setup.Stage}.safetensors";
+        clock.Pause();
+        var state = executors.Values.SelectMany(executor => executor.State()).ToArray();
+        var file = $"stage-{setup.Rank}.safetensors";
         var written = SafeTensorsWriter.Write(Path.Combine(message.Directory, file), state, new Dictionary<string, string>(StringComparer.Ordinal));
         setup.Status.Set("ready");
         setup.Coordinator.Tell(new ShardSaved(
-            epoch, message.Step, setup.Stage, file, written.Bytes, written.Sha256, [.. state.Select(entry => entry.Name)]));
+            epoch, message.Step, setup.Rank, file, written.Bytes, written.Sha256, [.. state.Select(entry => entry.Name)]));
     }
 }

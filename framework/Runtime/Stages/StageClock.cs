@@ -3,13 +3,13 @@ using Pipeline.Core.Schedules;
 
 namespace Pipeline.Runtime.Stages;
 
-/// <summary>Measures a stage: when its actions ran, how long it was busy, and how long it stood idle for frames under way.</summary>
+/// <summary>Measures a stage actor: when its actions ran, its optimizer, and how long it stood idle for frames under way.</summary>
 internal sealed class StageClock
 {
     private readonly List<ActionTime> actions = [];
     private long began;
     private long waitingSince;
-    private long busy;
+    private long optimizer;
     private long transfer;
     private int peakInFlight;
 
@@ -19,23 +19,21 @@ internal sealed class StageClock
         began = Stopwatch.GetTimestamp();
     }
 
-    public void End() => busy += Stopwatch.GetTimestamp() - began;
-
-    /// <summary>Ends an action. Those of an evaluation are not part of a step.</summary>
-    public void End(PipelineAction action, int inFlight, bool evaluation)
+    /// <summary>Ends an action of a training step.</summary>
+    public void EndAction(PipelineAction action, int inFlight)
     {
-        var now = Stopwatch.GetTimestamp();
-        if (!evaluation)
-        {
-            busy += now - began;
-            actions.Add(new(action, began, now));
-            peakInFlight = Math.Max(peakInFlight, inFlight);
-        }
+        actions.Add(new(action, began, Stopwatch.GetTimestamp()));
+        peakInFlight = Math.Max(peakInFlight, inFlight);
     }
+
+    public void EndOptimizer() => optimizer += Stopwatch.GetTimestamp() - began;
+
+    /// <summary>The run does something else than the next step now: the optimizer was not part of a step's time.</summary>
+    public void Pause() => optimizer = 0;
 
     public void Waiting() => waitingSince = waitingSince == 0 ? Stopwatch.GetTimestamp() : waitingSince;
 
-    /// <summary>A frame arrived: what the stage waited since it was sent was its transfer.</summary>
+    /// <summary>A frame arrived: what the actor waited since it was sent was its transfer.</summary>
     public void Arrived(long sentAt)
     {
         if (waitingSince != 0)
@@ -47,9 +45,9 @@ internal sealed class StageClock
     /// <summary>What was measured since the last call.</summary>
     public StageTimes TakeTimes()
     {
-        var times = new StageTimes([.. actions], busy, transfer, peakInFlight);
+        var times = new StageTimes([.. actions], optimizer, transfer, peakInFlight);
         actions.Clear();
-        (busy, transfer, peakInFlight) = (0, 0, 0);
+        (optimizer, transfer, peakInFlight) = (0, 0, 0);
         return times;
     }
 }

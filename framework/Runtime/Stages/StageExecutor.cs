@@ -19,11 +19,12 @@ public sealed class StageExecutor : IStageExecutor
     private readonly bool first;
     private readonly bool last;
     private readonly List<Layer> layers = [];
+    private readonly IReadOnlyList<Segment> segments;
     private readonly List<Parameter> owned = [];
     private readonly Dictionary<TiedCopy, Parameter> copies = [];
     private readonly AdamW optimizer;
     private readonly Tensor lossGradient;
-    private readonly Dictionary<int, (Tensor Input, Tensor Root)> inFlight = [];
+    private readonly Dictionary<int, MicroBatchGraph> inFlight = [];
     private readonly SortedDictionary<int, Tensor> losses = [];
     private readonly long[] tokens;
 
@@ -43,6 +44,7 @@ public sealed class StageExecutor : IStageExecutor
             layers.Add(Build(partition, index));
         }
 
+        segments = Segment.Cut(layers, start, partition.Model.Layers.Count - 2, job.Parallel.Recompute, last ? Loss : (output, _) => output);
         optimizer = new AdamW(owned, job.Optimizer);
         // The one division by the number of target tokens: the gradient that the summed loss starts its backward with.
         lossGradient = tensor(1f / (job.Batch.MicroBatches * samples.TokensPerMicroBatch), device: device).DetachFromDisposeScope();
@@ -53,44 +55,46 @@ public sealed class StageExecutor : IStageExecutor
     public Tensor? Forward(long step, int microBatch, Tensor? input)
     {
         using var scope = NewDisposeScope();
-        var leaf = input is null ? Read(false, step, microBatch, targets: false) : Take(input).requires_grad_(true);
-        var output = Run(leaf, new Pass(job.Job.Seed, step, microBatch, Training: true, compute));
+        var pass = new Pass(job.Job.Seed, step, microBatch, Training: true, compute);
+        inFlight.Add(microBatch, new(pass));
+        var output = inFlight[microBatch].Forward(segments, input is null ? Read(false, step, microBatch, targets: false) : Take(input));
+        output.DetachFromDisposeScope();
         if (!last)
         {
-            inFlight.Add(microBatch, (leaf.DetachFromDisposeScope(), output.DetachFromDisposeScope()));
-            return output.detach().DetachFromDisposeScope();
+            return output;
         }
 
-        var loss = lossFunction(output, Read(false, step, microBatch, targets: true));
-        inFlight.Add(microBatch, (leaf.DetachFromDisposeScope(), loss.DetachFromDisposeScope()));
-        losses.Add(microBatch, loss.detach().DetachFromDisposeScope());
+        losses.Add(microBatch, output);
         return null;
     }
 
-    public Tensor? Backward(int microBatch, Tensor? gradient)
+    public Tensor? InputGradient(int microBatch, Tensor? gradient)
     {
-        inFlight.Remove(microBatch, out var cached);
         using var scope = NewDisposeScope();
-        using var input = cached.Input;
-        using var root = cached.Root;
-        autograd.backward(root, gradient is null ? lossGradient : Take(gradient));
-        return first ? null : input.grad!.DetachFromDisposeScope();
+        var inputGradient = inFlight[microBatch].InputGradient(gradient is null ? lossGradient : Take(gradient));
+        return first ? null : inputGradient!.DetachFromDisposeScope();
+    }
+
+    public void WeightGradient(int microBatch)
+    {
+        inFlight.Remove(microBatch, out var graph);
+        graph!.WeightGradient();
     }
 
     public Tensor? Evaluate(int batch, int microBatch, Tensor? input)
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        var output = Run(
-            input is null ? Read(true, batch, microBatch, targets: false) : Take(input),
-            new Pass(job.Job.Seed, batch, microBatch, Training: false, compute));
+        var pass = new Pass(job.Job.Seed, batch, microBatch, Training: false, compute);
+        var output = segments
+            .Aggregate(input is null ? Read(true, batch, microBatch, targets: false) : Take(input), (value, segment) => segment.Run(value, pass))
+            .DetachFromDisposeScope();
         if (!last)
         {
-            return output.DetachFromDisposeScope();
+            return output;
         }
 
-        var loss = lossFunction(output, Read(true, batch, microBatch, targets: true));
-        losses.Add((batch * job.Batch.MicroBatches) + microBatch, loss.DetachFromDisposeScope());
+        losses.Add((batch * job.Batch.MicroBatches) + microBatch, output);
         return null;
     }
 
@@ -171,10 +175,9 @@ public sealed class StageExecutor : IStageExecutor
 
     public void Dispose()
     {
-        foreach (var (input, root) in inFlight.Values)
+        foreach (var graph in inFlight.Values)
         {
-            input.Dispose();
-            root.Dispose();
+            graph.Dispose();
         }
 
         foreach (var loss in losses.Values)
@@ -213,7 +216,8 @@ public sealed class StageExecutor : IStageExecutor
         return partition.Model.Layers[index].Build(values);
     }
 
-    private Tensor Run(Tensor input, Pass pass) => layers.Aggregate(input, (value, layer) => layer.Forward(value, pass));
+    private Tensor Loss(Tensor output, Pass pass) =>
+        lossFunction(output, Read(!pass.Training, pass.Step, pass.MicroBatch, targets: true));
 
     /// <summary>A tensor that was handed over, on this stage's device and in this scope.</summary>
     private Tensor Take(Tensor handed)

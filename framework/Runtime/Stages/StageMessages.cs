@@ -3,10 +3,10 @@ using Pipeline.Core.Schedules;
 
 namespace Pipeline.Runtime.Stages;
 
-// From the coordinator to a stage. Each carries the epoch; what comes from an older one has no effect.
+// From the coordinator to a stage actor. Each carries the epoch; what comes from an older one has no effect.
 
-/// <summary>Build the stage on its own thread, and know the others.</summary>
-internal sealed record StartStage(long Epoch, IReadOnlyList<IActorRef> Stages);
+/// <summary>Build the stages on the actor's own thread, and know the other actors.</summary>
+internal sealed record StartStage(long Epoch, IReadOnlyList<IActorRef> Ranks);
 
 internal sealed record RunStep(long Epoch, long Step);
 
@@ -22,37 +22,42 @@ internal sealed record SaveShard(long Epoch, long Step, string Directory);
 /// <summary>Drop what is under way; from now on only this epoch counts.</summary>
 internal sealed record Quieten(long Epoch);
 
-// From a stage to the coordinator: a constant number a step, whatever the number of micro-batches.
+// From a stage actor to the coordinator: a constant number a step, whatever the number of micro-batches.
 
-internal sealed record StageStarted(int Stage);
+internal sealed record StageStarted(int Rank);
 
 /// <summary>The stage's part of the step is done and waits for the commit.</summary>
 /// <param name="Loss">Summed over all target tokens, from the last stage; 0 from the others.</param>
 internal sealed record StepReady(
-    long Epoch, long Step, int Stage, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, double Loss, StageTimes Times);
+    long Epoch, long Step, int Rank, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, double Loss, StageTimes Times);
 
-internal sealed record StepCommitted(long Epoch, long Step, int Stage);
+internal sealed record StepCommitted(long Epoch, long Step, int Rank);
 
 /// <param name="Loss">Summed, from the last stage; 0 from the others.</param>
-internal sealed record EvaluationDone(long Epoch, long Step, int Stage, double Loss);
+internal sealed record EvaluationDone(long Epoch, long Step, int Rank, double Loss);
 
-internal sealed record ShardSaved(long Epoch, long Step, int Stage, string File, long Bytes, string Sha256, IReadOnlyList<string> Tensors);
+internal sealed record ShardSaved(long Epoch, long Step, int Rank, string File, long Bytes, string Sha256, IReadOnlyList<string> Tensors);
 
 /// <summary>The stage sends nothing more of an older epoch.</summary>
-internal sealed record StageQuiet(long Epoch, int Stage);
+internal sealed record StageQuiet(long Epoch, int Rank);
 
 /// <param name="Doing">The action, or what else the stage was doing.</param>
-internal sealed record StageFailed(int Stage, string Doing, Exception Cause);
+internal sealed record StageFailed(int Rank, string Doing, Exception Cause);
 
-// Between stages, besides frames.
+// Between stage actors, besides frames.
 
-/// <summary>The receiver has taken a frame of this kind off the edge: the sender may have one more under way.</summary>
-internal sealed record Credit(long Epoch, FrameKind Kind);
+/// <summary>The receiver has taken a frame off an edge: the sender may have one more under way.</summary>
+/// <param name="Stage">The receiving stage.</param>
+internal sealed record Credit(long Epoch, FrameKind Kind, int Stage);
 
 /// <summary>An action as it ran; times are Stopwatch ticks.</summary>
 public readonly record struct ActionTime(PipelineAction Action, long Start, long End);
 
 /// <summary>What a stage did since its last report.</summary>
-/// <param name="Busy">Stopwatch ticks in actions and in the optimizer.</param>
+/// <param name="Optimizer">Stopwatch ticks in the optimizer, after the step before.</param>
 /// <param name="Transfer">Stopwatch ticks in which the stage had nothing to do because a frame already sent had not arrived.</param>
-public sealed record StageTimes(IReadOnlyList<ActionTime> Actions, long Busy, long Transfer, int PeakInFlight);
+public sealed record StageTimes(IReadOnlyList<ActionTime> Actions, long Optimizer, long Transfer, int PeakInFlight)
+{
+    /// <summary>Stopwatch ticks in actions and in the optimizer.</summary>
+    public long Busy => Optimizer + Actions.Sum(action => action.End - action.Start);
+}

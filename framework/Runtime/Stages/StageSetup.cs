@@ -4,19 +4,23 @@ using Pipeline.Core.Schedules;
 namespace Pipeline.Runtime.Stages;
 
 /// <summary>All that a stage actor is given.</summary>
+/// <param name="Rank">Its row of the schedule.</param>
 /// <param name="TiedCopies">Of the whole model.</param>
-/// <param name="CreateExecutor">Called on the stage's own thread.</param>
-/// <param name="Coordinator">Gets the stage's reports.</param>
+/// <param name="CreateExecutor">Makes the executor of one of its stages; called on the actor's own thread.</param>
+/// <param name="Coordinator">Gets the actor's reports.</param>
 internal sealed record StageSetup(
-    int Stage,
+    int Rank,
     Schedule Schedule,
     IReadOnlyList<TiedCopy> TiedCopies,
-    Func<IStageExecutor> CreateExecutor,
+    Func<int, IStageExecutor> CreateExecutor,
     StageStatus Status,
     Fence Fence,
     IActorRef Coordinator)
 {
-    public bool First => Stage == 0;
+    public IReadOnlyList<PipelineAction> Actions => Schedule.Ranks[Rank];
 
-    public bool Last => Stage == Schedule.Stages - 1;
+    /// <summary>The stages that the actor holds: its chunks of the model.</summary>
+    public IReadOnlyList<int> Stages => Schedule.StagesOf[Rank];
+
+    public bool Holds(int stage) => Schedule.RankOf(stage) == Rank;
 }

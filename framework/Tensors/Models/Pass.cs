@@ -7,8 +7,23 @@ namespace Pipeline.Tensors.Models;
 /// <summary>What one pass of one micro-batch knows besides its input.</summary>
 /// <param name="Training">False in evaluation: no dropout.</param>
 /// <param name="Compute">The type of activations and matrix products.</param>
-public sealed record Pass(long Seed, long Step, int MicroBatch, bool Training, ScalarType Compute)
+/// <param name="WeightGradients">Takes the gradients of large weights out of the backward; null leaves them to libtorch.</param>
+public sealed record Pass(
+    long Seed, long Step, int MicroBatch, bool Training, ScalarType Compute, WeightGradients? WeightGradients = null)
 {
+    /// <summary><c>input weight^T + bias</c>.</summary>
+    /// <param name="input">(..., inputs).</param>
+    /// <param name="weight">(outputs, inputs).</param>
+    /// <param name="bias">(outputs).</param>
+    public Tensor Linear(Tensor input, Tensor weight, Tensor? bias) =>
+        WeightGradients?.Linear(input, weight, bias) ?? Operator.Linear(input, weight, bias);
+
+    /// <summary>Rows of a table: <c>out[..., :] = weight[indices[...], :]</c>.</summary>
+    /// <param name="weight">(rows, width).</param>
+    /// <param name="indices">int64, any shape.</param>
+    public Tensor Embedding(Tensor weight, Tensor indices) =>
+        WeightGradients?.Embedding(weight, indices) ?? Operator.Embedding(weight, indices);
+
     /// <summary>Dropout (Srivastava et al. 2014), scaled so that the expectation is unchanged. The mask depends on (seed, step, micro-batch,
     /// place) alone: neither the layout nor the device can change it, and a second forward draws it again.</summary>
     /// <param name="place">Unique in the model, such as <c>h.3.attn</c>.</param>

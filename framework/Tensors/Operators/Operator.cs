@@ -7,6 +7,7 @@ namespace Pipeline.Tensors.Operators;
 public static class Operator
 {
     private static readonly byte[] EmbeddingName = Dispatcher.Name("aten::embedding");
+    private static readonly byte[] EmbeddingGradientName = Dispatcher.Name("aten::embedding_dense_backward");
 
     /// <summary>Rows of a table: <c>out[..., :] = weight[indices[...], :]</c>.</summary>
     /// <param name="weight">(rows, width).</param>
@@ -28,6 +29,25 @@ public static class Operator
             Dispatcher.Argument(false),    // sparse
         ];
         Dispatcher.Call(EmbeddingName, Dispatcher.Default, stack);
+        return Dispatcher.Result(stack[0]);
+    }
+
+    /// <summary>The gradient of an embedding's table.</summary>
+    /// <param name="outputGradient">The shape of <paramref name="indices"/>, then width.</param>
+    /// <param name="indices">int64, any shape.</param>
+    /// <param name="rows">Of the table.</param>
+    /// <returns>(rows, width).</returns>
+    internal static Tensor EmbeddingGradient(Tensor outputGradient, Tensor indices, long rows)
+    {
+        Span<ulong> stack =
+        [
+            Dispatcher.Argument(outputGradient),
+            Dispatcher.Argument(indices),
+            (ulong)rows,
+            unchecked((ulong)-1L),         // padding_idx: none
+            Dispatcher.Argument(false),    // scale_grad_by_freq
+        ];
+        Dispatcher.Call(EmbeddingGradientName, Dispatcher.Default, stack);
         return Dispatcher.Result(stack[0]);
     }
 

@@ -15,7 +15,7 @@ public class StallWatchTests
         var stages = new[] { new StageStatus(), new StageStatus() };
         var watch = new StallWatch(stages);
         stages[0].Set("running", PipelineAction.Forward(0, 3));
-        stages[1].Set("waiting in", PipelineAction.Forward(1, 3), new FrameKey(7, FrameKind.Activation, 3));
+        stages[1].Set("waiting in", PipelineAction.Forward(1, 3), new FrameKey(7, FrameKind.Activation, 1, 3));
         Assert.Null(watch.Look(Short, After(stages, 9)));
         Assert.Equal(
             "Nothing has finished for 11 s: stage 0 is running 0F3; stage 1 is waiting in 1F3 for the activation of micro-batch 3 of step 7.",

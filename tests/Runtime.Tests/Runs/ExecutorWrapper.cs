@@ -11,7 +11,9 @@ internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
 
     public virtual Tensor? Forward(long step, int microBatch, Tensor? input) => inner.Forward(step, microBatch, input);
 
-    public virtual Tensor? Backward(int microBatch, Tensor? gradient) => inner.Backward(microBatch, gradient);
+    public virtual Tensor? InputGradient(int microBatch, Tensor? gradient) => inner.InputGradient(microBatch, gradient);
+
+    public virtual void WeightGradient(int microBatch) => inner.WeightGradient(microBatch);
 
     public Tensor? Evaluate(int batch, int microBatch, Tensor? input) => inner.Evaluate(batch, microBatch, input);
 
@@ -48,10 +50,16 @@ internal sealed class FailingExecutor(IStageExecutor inner, int stage, ActionKin
         return base.Forward(step, microBatch, input);
     }
 
-    public override Tensor? Backward(int microBatch, Tensor? gradient)
+    public override Tensor? InputGradient(int microBatch, Tensor? gradient)
     {
-        Plant(ActionKind.Backward, microBatch, gradient);
-        return base.Backward(microBatch, gradient);
+        Plant(ActionKind.InputGradient, microBatch, gradient);
+        return base.InputGradient(microBatch, gradient);
+    }
+
+    public override void WeightGradient(int microBatch)
+    {
+        Plant(ActionKind.WeightGradient, microBatch, null);
+        base.WeightGradient(microBatch);
     }
 
     private void Plant(ActionKind action, int microBatch, Tensor? handed)

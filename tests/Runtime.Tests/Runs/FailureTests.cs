@@ -8,8 +8,8 @@ public class FailureTests
     [Theory]
     [InlineData(0, ActionKind.Forward, "Stage 0 failed while running 0F2: planted in stage 0.")]
     [InlineData(1, ActionKind.Forward, "Stage 1 failed while running 1F2: planted in stage 1.")]
-    [InlineData(1, ActionKind.Backward, "Stage 1 failed while running 1B2: planted in stage 1.")]
-    [InlineData(0, ActionKind.Backward, "Stage 0 failed while running 0B2: planted in stage 0.")]
+    [InlineData(1, ActionKind.InputGradient, "Stage 1 failed while running 1B2: planted in stage 1.")]
+    [InlineData(0, ActionKind.WeightGradient, "Stage 0 failed while running 0B2: planted in stage 0.")]
     public async Task A_failure_in_an_action_names_it(int stage, ActionKind kind, string sentence)
     {
         using var run = new TestRun();

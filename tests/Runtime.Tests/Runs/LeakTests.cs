@@ -39,7 +39,7 @@ public class LeakTests
     {
         using var run = new TestRun();
         var before = Tensor.TotalCount;
-        foreach (var (stage, kind) in new[] { (0, ActionKind.Forward), (2, ActionKind.Forward), (2, ActionKind.Backward), (3, ActionKind.Backward) })
+        foreach (var (stage, kind) in new[] { (0, ActionKind.Forward), (2, ActionKind.Forward), (2, ActionKind.InputGradient), (3, ActionKind.WeightGradient) })
         {
             await run.RunAsync(
                 false, ["parallel.stages=4"], (index, executor) => index == stage ? new FailingExecutor(executor, stage, kind) : executor,

@@ -23,7 +23,8 @@ public class StageExecutorTests
 
         for (var m = 0; m < 4; m++)
         {
-            Assert.Null(executor.Backward(m, null));
+            Assert.Null(executor.InputGradient(m, null));
+            executor.WeightGradient(m);
         }
 
         foreach (var copy in plan.Partition.TiedCopies)
@@ -53,8 +54,12 @@ public class StageExecutorTests
         executor.Forward(1, 0, null);
         executor.Forward(1, 1, null);
         Assert.Equal(2, executor.InFlight);
-        executor.Backward(0, null);
-        executor.Backward(1, null);
+        executor.InputGradient(0, null);
+        Assert.Equal(2, executor.InFlight);
+        executor.WeightGradient(0);
+        Assert.Equal(1, executor.InFlight);
+        executor.InputGradient(1, null);
+        executor.WeightGradient(1);
         Assert.Equal(0, executor.InFlight);
         executor.TakeLoss();
         executor.Evaluate(0, 0, null);

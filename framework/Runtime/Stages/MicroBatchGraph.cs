@@ -1,0 +1,79 @@
+using Pipeline.Tensors.Models;
+using Pipeline.Tensors.Operators;
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Stages;
+
+/// <summary>What a stage keeps of one micro-batch from its forward to its weight gradients.</summary>
+/// <param name="pass">Of the micro-batch's forward.</param>
+internal sealed class MicroBatchGraph(Pass pass) : IDisposable
+{
+    private readonly WeightGradients weightGradients = new();
+    private readonly Stack<(Segment Segment, Tensor Input, Tensor? Root)> parts = new();
+
+    /// <summary>Runs a stage's segments.</summary>
+    /// <param name="input">In the caller's scope, without history.</param>
+    /// <returns>In the caller's scope, without history.</returns>
+    public Tensor Forward(IReadOnlyList<Segment> segments, Tensor input) => segments.Aggregate(input, Run);
+
+    /// <summary>The backward without the large weights' gradients.</summary>
+    /// <param name="gradient">Of the last segment's output.</param>
+    /// <returns>The gradient of the first segment's input; null where that is not differentiable, as token ids are not.</returns>
+    public Tensor? InputGradient(Tensor gradient)
+    {
+        var next = gradient;
+        while (parts.TryPop(out var part))
+        {
+            using var input = part.Input;
+            using var root = part.Root ?? part.Segment.Run(Leaf(input), Recording);
+            autograd.backward(root, next);
+            next = input.grad;
+        }
+
+        return next;
+    }
+
+    /// <summary>Adds to the gradients of the large weights.</summary>
+    public void WeightGradient() => weightGradients.Compute();
+
+    public void Dispose()
+    {
+        weightGradients.Dispose();
+        foreach (var (_, input, root) in parts)
+        {
+            input.Dispose();
+            root?.Dispose();
+        }
+
+        parts.Clear();
+    }
+
+    private Pass Recording => pass with { WeightGradients = weightGradients };
+
+    private Tensor Run(Tensor input, Segment segment)
+    {
+        if (segment.Recompute)
+        {
+            using var noGradient = no_grad();
+            parts.Push((segment, input.detach().DetachFromDisposeScope(), null));
+            return segment.Run(input, Recording);
+        }
+
+        var leaf = Leaf(input.detach());
+        var output = segment.Run(leaf, Recording);
+        parts.Push((segment, leaf.DetachFromDisposeScope(), RootOf(output).DetachFromDisposeScope()));
+        return output.detach();
+    }
+
+    /// <summary>Where the backward of <paramref name="output"/> starts, without its bytes: the graph knows the shape, and the receiver alone
+    /// decides how long the values live. The clone is what makes it safe where the last operator has saved its output for the backward.</summary>
+    private static Tensor RootOf(Tensor output)
+    {
+        var root = output.clone();
+        using var noGradient = no_grad();
+        root.set_(zeros([], output.dtype, output.device).expand(output.shape));
+        return root;
+    }
+
+    private static Tensor Leaf(Tensor input) => input.is_floating_point() ? input.requires_grad_(true) : input;
+}

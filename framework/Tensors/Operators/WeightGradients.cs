@@ -1,0 +1,108 @@
+using static TorchSharp.torch;
+
+namespace Pipeline.Tensors.Operators;
+
+/// <summary>The weight gradients of one micro-batch, put off until <see cref="Compute"/>: the split of a backward into input gradients and
+/// weight gradients (Qi et al. 2023, arXiv:2401.10241). A forward through this object records no path to the weights, so libtorch's backward
+/// computes input gradients alone. What a weight gradient needs besides the operator's input is the gradient of its output; it is the
+/// gradient of a leaf that is added to the output: the bias, or a zero, as a view of stride 0 that takes no memory.</summary>
+public sealed class WeightGradients : IDisposable
+{
+    private readonly List<(Tensor Leaf, Action<Tensor> Add)> pending = [];
+    private readonly List<Tensor> kept = [];
+
+    /// <summary><c>input weight^T + bias</c>.</summary>
+    /// <param name="input">(..., inputs).</param>
+    /// <param name="weight">(outputs, inputs), a leaf that requires a gradient; cast to the input's type.</param>
+    /// <param name="bias">(outputs), likewise.</param>
+    public Tensor Linear(Tensor input, Tensor weight, Tensor? bias)
+    {
+        var rows = input.reshape(-1, input.shape[^1]);
+        var addend = (bias is null ? zeros(1, input.dtype, input.device) : bias.detach().to(input.dtype)).expand(rows.shape[0], weight.shape[0]);
+        var leaf = addend.detach().requires_grad_(is_grad_enabled());
+        var output = addmm(leaf, rows, weight.detach().to(input.dtype).t(), 1, 1);
+        Record(leaf, rows, (outputGradient, saved) =>
+        {
+            AddProduct(weight, outputGradient, saved);
+            if (bias is not null)
+            {
+                Add(bias, outputGradient.sum(0, type: bias.dtype));
+            }
+        });
+        return output.view([.. input.shape[..^1], weight.shape[0]]);
+    }
+
+    /// <summary>Rows of a table: <c>out[..., :] = weight[indices[...], :]</c>.</summary>
+    /// <param name="weight">(rows, width), a leaf that requires a gradient.</param>
+    /// <param name="indices">int64, any shape.</param>
+    public Tensor Embedding(Tensor weight, Tensor indices)
+    {
+        var rows = Operator.Embedding(weight.detach(), indices).requires_grad_(is_grad_enabled());
+        Record(rows, indices, (outputGradient, saved) => Add(weight, Operator.EmbeddingGradient(outputGradient, saved, weight.shape[0])));
+        return rows;
+    }
+
+    /// <summary>Adds to the gradients of all weights used, in the order of use. To be called once, after the backward.</summary>
+    public void Compute()
+    {
+        using var noGradient = no_grad();
+        foreach (var (leaf, add) in pending)
+        {
+            using var scope = NewDisposeScope();
+            if (leaf.grad is { } outputGradient)
+            {
+                add(outputGradient);
+            }
+        }
+
+        Dispose();
+    }
+
+    public void Dispose()
+    {
+        foreach (var tensor in kept)
+        {
+            tensor.Dispose();
+        }
+
+        kept.Clear();
+        pending.Clear();
+    }
+
+    /// <param name="leaf">Its gradient is that of the operator's output.</param>
+    /// <param name="input">What <paramref name="add"/> gets besides, without its history.</param>
+    private void Record(Tensor leaf, Tensor input, Action<Tensor, Tensor> add)
+    {
+        if (leaf.requires_grad)
+        {
+            var saved = input.detach().DetachFromDisposeScope();
+            kept.AddRange([leaf.DetachFromDisposeScope(), saved]);
+            pending.Add((leaf, outputGradient => add(outputGradient, saved)));
+        }
+    }
+
+    /// <summary>weight.grad += outputGradient^T input, as one operator where the types allow it.</summary>
+    private static void AddProduct(Tensor weight, Tensor outputGradient, Tensor input)
+    {
+        if (weight.grad is { } sum && sum.dtype == input.dtype)
+        {
+            sum.addmm_(outputGradient.t(), input, 1, 1);
+        }
+        else
+        {
+            Add(weight, outputGradient.t().mm(input));
+        }
+    }
+
+    private static void Add(Tensor weight, Tensor gradient)
+    {
+        if (weight.grad is { } sum)
+        {
+            sum.add_(gradient);
+        }
+        else
+        {
+            weight.grad = gradient.to(weight.dtype);
+        }
+    }
+}
