@@ -22,7 +22,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private readonly CheckpointStore checkpoints;
     private readonly StageStatus[] statuses;
     private readonly StallWatch stallWatch;
-    private readonly ChromeTrace trace = new();
+    private readonly TraceRecorder trace;
     private readonly Fence fence;
     private readonly StepReports<StageStarted> started;
     private readonly StepReports<StepReady> ready;
@@ -53,6 +53,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         checkpoints = new(plan.Directory.Checkpoints, plan.Job.Checkpoint.Keep);
         statuses = [.. Enumerable.Range(0, count).Select(_ => new StageStatus())];
         stallWatch = new(statuses);
+        trace = new(plan.Schedule);
         (started, ready, committed, evaluated, saved, quiet) = (new(count), new(count), new(count), new(count), new(count), new(count));
         fence = new((plan.Resumed?.Manifest.Epoch ?? 0) + 1);
         step = plan.Resumed?.Manifest.Step ?? 0;
@@ -62,7 +63,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         Receive<StartRun>(_ => Start());
         Receive<StageStarted>(message => OnComplete(started, message.Rank, message, _ => Begin()));
         Receive<StepReady>(message => message.Epoch == fence.Epoch, message => OnComplete(ready, message.Rank, message, Commit));
-        Receive<StepCommitted>(message => message.Epoch == fence.Epoch, message => OnComplete(committed, message.Rank, message, _ => Committed()));
+        Receive<StepCommitted>(message => message.Epoch == fence.Epoch, message => OnComplete(committed, message.Rank, message, Committed));
         Receive<EvaluationDone>(message => message.Epoch == fence.Epoch, message => OnComplete(evaluated, message.Rank, message, Evaluated));
         Receive<ShardSaved>(message => message.Epoch == fence.Epoch, message => OnComplete(saved, message.Rank, message, Saved));
         Receive<StageFailed>(message => Fail($"Stage {message.Rank} failed while {message.Doing}: {Reason(message.Cause)}"));
@@ -184,11 +185,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             Math.Max(0, 1 - (Seconds(report.Times.Busy) / seconds)),
             Seconds(report.Times.Transfer),
             report.Times.PeakInFlight)).ToArray();
-        foreach (var report in reports)
-        {
-            trace.Add(step, report.Rank, report.Times);
-        }
-
+        trace.Ran(step, [.. reports.Select(report => report.Times.Actions)]);
         typicalAction = MedianAction(reports);
         return new(
             step,
@@ -205,8 +202,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             perStage);
     }
 
-    private void Committed()
+    private void Committed(IReadOnlyList<StepCommitted> reports)
     {
+        trace.Committed(reports[0].Step, [.. reports.Select(report => report.Optimizer)]);
         var metrics = uncommitted.Peek();
         if (metrics.Step < step)   // the next is under way
         {

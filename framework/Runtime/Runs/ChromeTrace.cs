@@ -1,69 +1,140 @@
-using System.Diagnostics;
 using System.Text.Json;
 using Pipeline.Core.Schedules;
-using Pipeline.Runtime.Stages;
 
 namespace Pipeline.Runtime.Runs;
 
-/// <summary>The newest steps of a run as a Chrome trace (opens in Perfetto): one track a stage, one slice an action.</summary>
-internal sealed class ChromeTrace
+/// <summary>Writes a trace in Chrome's format (opens in Perfetto): one track a rank, one slice an action or optimizer, one arrow a transfer.</summary>
+internal sealed class ChromeTrace : IDisposable
 {
-    /// <summary>Enough to see the steady state; the file stays small for any number of steps.</summary>
-    private const int Steps = 50;
+    internal const string Optimizer = "optimizer";
 
-    private readonly Queue<(long Step, int Stage, StageTimes Times)> newest = new();
+    private readonly RunTrace trace;
+    private readonly Utf8JsonWriter json;
+    private int arrows;
 
-    public void Add(long step, int stage, StageTimes times)
+    private ChromeTrace(Stream stream, RunTrace trace) => (json, this.trace) = (new(stream), trace);
+
+    public static void Write(Stream stream, RunTrace trace)
     {
-        newest.Enqueue((step, stage, times));
-        while (newest.Peek().Step <= step - Steps)
-        {
-            newest.Dequeue();
-        }
+        using var chrome = new ChromeTrace(stream, trace);
+        chrome.Write();
     }
 
-    public void Write(string path)
+    public void Dispose() => json.Dispose();
+
+    /// <summary>The category of an action's slice.</summary>
+    internal static string Category(ActionKind kind) => kind switch
     {
-        var origin = newest.SelectMany(entry => entry.Times.Actions).Select(action => action.Start).DefaultIfEmpty().Min();
-        using var stream = new FileStream(path, FileMode.Create);
-        using var json = new Utf8JsonWriter(stream);
+        ActionKind.Forward => "forward",
+        ActionKind.Backward => "backward",
+        ActionKind.InputGradient => "input gradient",
+        _ => "weight gradient",
+    };
+
+    private void Write()
+    {
         json.WriteStartObject();
         json.WriteString("displayTimeUnit", "ms");
+        json.WriteStartObject("otherData");
+        json.WriteString("schedule", trace.Schedule.Name);
+        json.WriteNumber("micro_batches", trace.Schedule.MicroBatches);
+        json.WriteEndObject();
         json.WriteStartArray("traceEvents");
-        foreach (var stage in newest.Select(entry => entry.Stage).Distinct().Order())
+        for (var rank = 0; rank < trace.Schedule.Ranks.Count; rank++)
         {
-            json.WriteStartObject();
-            json.WriteString("ph", "M");
-            json.WriteString("name", "thread_name");
-            json.WriteNumber("pid", 0);
-            json.WriteNumber("tid", stage);
-            json.WriteStartObject("args");
-            json.WriteString("name", $"stage {stage}");
-            json.WriteEndObject();
-            json.WriteEndObject();
+            Track(rank);
         }
 
-        foreach (var (step, stage, times) in newest)
+        foreach (var step in trace.Steps)
         {
-            foreach (var (action, start, end) in times.Actions)
-            {
-                json.WriteStartObject();
-                json.WriteString("ph", "X");
-                json.WriteString("name", action.ToString());
-                json.WriteString("cat", action.Kind == ActionKind.Forward ? "forward" : "backward");
-                json.WriteNumber("pid", 0);
-                json.WriteNumber("tid", stage);
-                json.WriteNumber("ts", Stopwatch.GetElapsedTime(origin, start).TotalMicroseconds);
-                json.WriteNumber("dur", Stopwatch.GetElapsedTime(start, end).TotalMicroseconds);
-                json.WriteStartObject("args");
-                json.WriteNumber("step", step);
-                json.WriteNumber("micro_batch", action.MicroBatch);
-                json.WriteEndObject();
-                json.WriteEndObject();
-            }
+            // Slices before arrows: a viewer ties an arrow to the slice that is open on its track when it reads the arrow.
+            Slices(step);
+            Arrows(step);
         }
 
         json.WriteEndArray();
         json.WriteEndObject();
     }
+
+    private void Track(int rank)
+    {
+        Begin("M", "thread_name", rank);
+        json.WriteStartObject("args");
+        json.WriteString("name", $"stage {rank}");
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private void Slices(StepTrace step)
+    {
+        for (var rank = 0; rank < step.Ranks.Count; rank++)
+        {
+            foreach (var (action, start, end) in step.Ranks[rank].Actions)
+            {
+                Slice(rank, action.ToString(), Category(action.Kind), new(start, end), step.Step, action.MicroBatch);
+            }
+
+            if (step.Ranks[rank].Optimizer is { } optimizer)
+            {
+                Slice(rank, Optimizer, Optimizer, optimizer, step.Step, null);
+            }
+        }
+    }
+
+    private void Slice(int rank, string name, string category, TimedSpan span, long step, int? microBatch)
+    {
+        Begin("X", name, rank);
+        json.WriteString("cat", category);
+        json.WriteNumber("ts", Microseconds(Nanoseconds(span.Start)));
+        json.WriteNumber("dur", Microseconds(Nanoseconds(span.End) - Nanoseconds(span.Start)));
+        json.WriteStartObject("args");
+        json.WriteNumber("step", step);
+        if (microBatch is { } number)
+        {
+            json.WriteNumber("micro_batch", number);
+        }
+
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private void Arrows(StepTrace step)
+    {
+        foreach (var (handOver, given, taken, _) in trace.Transfers(step))
+        {
+            var name = handOver.Kind == HandOverKind.Activation ? "activation" : "gradient";
+            arrows++;
+            // In the last nanosecond of the sending slice: at its very end it would be closed already.
+            Arrow("s", name, trace.Schedule.RankOf(handOver.Sender), Math.Max(Nanoseconds(given.Start), Nanoseconds(given.End) - 1));
+            Arrow("f", name, trace.Schedule.RankOf(handOver.Stage), Nanoseconds(taken.Start));
+        }
+    }
+
+    private void Arrow(string phase, string name, int rank, long nanoseconds)
+    {
+        Begin(phase, name, rank);
+        json.WriteString("cat", "transfer");
+        json.WriteNumber("id", arrows);
+        json.WriteNumber("ts", Microseconds(nanoseconds));
+        if (phase == "f")
+        {
+            json.WriteString("bp", "e");   // ends at the slice around it, not at the next one
+        }
+
+        json.WriteEndObject();
+    }
+
+    /// <summary>Starts an event; process 0 is the idle one to some viewers, so the run is process 1.</summary>
+    private void Begin(string phase, string name, int rank)
+    {
+        json.WriteStartObject();
+        json.WriteString("ph", phase);
+        json.WriteString("name", name);
+        json.WriteNumber("pid", 1);
+        json.WriteNumber("tid", rank);
+    }
+
+    private static long Nanoseconds(double seconds) => (long)Math.Round(seconds * 1e9);
+
+    private static double Microseconds(long nanoseconds) => nanoseconds / 1000.0;
 }

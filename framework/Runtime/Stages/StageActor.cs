@@ -333,8 +333,7 @@ internal sealed class StageActor : ReceiveActor
             }
         }
 
-        clock.EndOptimizer();
-        setup.Coordinator.Tell(new StepCommitted(epoch, message.Step, setup.Rank));
+        setup.Coordinator.Tell(new StepCommitted(epoch, message.Step, setup.Rank, clock.EndOptimizer()));
     }
 
     /// <summary>Gives tied copies the values that their owners sent after the last commit; false while one that the next action uses is

@@ -26,7 +26,13 @@ internal sealed class StageClock
         peakInFlight = Math.Max(peakInFlight, inFlight);
     }
 
-    public void EndOptimizer() => optimizer += Stopwatch.GetTimestamp() - began;
+    /// <summary>Ends the optimizer's part of a step, and says when it was.</summary>
+    public Interval EndOptimizer()
+    {
+        var interval = new Interval(began, Stopwatch.GetTimestamp());
+        optimizer += interval.End - interval.Start;
+        return interval;
+    }
 
     /// <summary>The run does something else than the next step now: the optimizer was not part of a step's time.</summary>
     public void Pause() => optimizer = 0;

@@ -31,7 +31,8 @@ internal sealed record StageStarted(int Rank);
 internal sealed record StepReady(
     long Epoch, long Step, int Rank, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, double Loss, StageTimes Times);
 
-internal sealed record StepCommitted(long Epoch, long Step, int Rank);
+/// <param name="Optimizer">When the stage was in its optimizer.</param>
+internal sealed record StepCommitted(long Epoch, long Step, int Rank, Interval Optimizer);
 
 /// <param name="Loss">Summed, from the last stage; 0 from the others.</param>
 internal sealed record EvaluationDone(long Epoch, long Step, int Rank, double Loss);
@@ -49,6 +50,9 @@ internal sealed record StageFailed(int Rank, string Doing, Exception Cause);
 /// <summary>The receiver has taken a frame off an edge: the sender may have one more under way.</summary>
 /// <param name="Stage">The receiving stage.</param>
 internal sealed record Credit(long Epoch, FrameKind Kind, int Stage);
+
+/// <summary>Stopwatch ticks.</summary>
+public readonly record struct Interval(long Start, long End);
 
 /// <summary>An action as it ran; times are Stopwatch ticks.</summary>
 public readonly record struct ActionTime(PipelineAction Action, long Start, long End);

@@ -48,7 +48,7 @@ public class RecordsTests
         Assert.Equal(2, written.GetProperty("stages").GetArrayLength());
         using var trace = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(run.Directory, "trace.json"), TestContext.Current.CancellationToken));
         var slices = trace.RootElement.GetProperty("traceEvents").EnumerateArray().Where(e => e.GetProperty("ph").GetString() == "X").ToArray();
-        Assert.Equal(12 * 2 * 8, slices.Length);
+        Assert.Equal(12 * 2 * (8 + 1), slices.Length);
         Assert.All(slices, slice => Assert.True(slice.GetProperty("ts").GetDouble() >= 0 && slice.GetProperty("dur").GetDouble() > 0));
     }
 
