@@ -8,23 +8,27 @@ namespace Pipeline.Cli;
 internal sealed class LiveView : RunView
 {
     private const int History = 60;
-    private const int BarWidth = 24;
+    private const int MostBar = 24;
+    private const int BesideBar = 73;   // columns of the table's other parts
     private const string Blocks = "▁▂▃▄▅▆▇█";
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock gate = new();
     private readonly List<double> losses = [];
-    private readonly double[] busy;
+    private readonly StageShare[] shares;
     private readonly CancellationTokenSource ended = new();
+    private readonly int barWidth;
     private readonly Task drawing;
     private StepMetrics? newest;
+    private int steps;
     private double? validation;
     private string news = "starting";
 
     public LiveView(TrainingPlan plan, IAnsiConsole console)
         : base(plan, console)
     {
-        busy = new double[plan.Schedule.Ranks.Count];
+        shares = [.. plan.Schedule.Ranks.Select(_ => new StageShare(1, 0))];
+        barWidth = Math.Clamp(console.Profile.Width - BesideBar, MostBar / 3, MostBar);
         drawing = console.Live(Draw()).AutoClear(false).StartAsync(RedrawAsync);
     }
 
@@ -33,6 +37,7 @@ internal sealed class LiveView : RunView
         lock (gate)
         {
             newest = metrics;
+            steps++;
             validation = metrics.ValidationLoss ?? validation;
             if (metrics.Loss is { } loss)
             {
@@ -42,7 +47,7 @@ internal sealed class LiveView : RunView
             foreach (var stage in metrics.Stages)
             {
                 // Smoothed over about twenty steps: a single one flickers.
-                busy[stage.Stage] += (1 - stage.Bubble - busy[stage.Stage]) / Math.Min(metrics.Step, 20);
+                shares[stage.Stage] = shares[stage.Stage].Towards(StageShare.Of(stage, metrics.StepSeconds), 1.0 / Math.Min(steps, 20));
             }
         }
     }
@@ -83,9 +88,9 @@ internal sealed class LiveView : RunView
 
     private Markup Progress()
     {
-        var (step, steps) = (newest?.Step ?? 0, Plan.Job.Job.Steps);
+        var (step, total) = (newest?.Step ?? 0, Plan.Job.Job.Steps);
         var speed = newest is null ? "" : string.Create(CultureInfo.InvariantCulture, $"   {newest.TokensPerSecond:N0} tokens/s   {TimeLeft(step)} left");
-        return new Markup($"step {step}/{steps} {Bar((double)step / steps)}{speed}");
+        return new Markup($"step {step}/{total} {Bar.Draw(barWidth, ((double)step / total, "green"))}{speed}");
     }
 
     private Markup Loss() => new(
@@ -106,20 +111,32 @@ internal sealed class LiveView : RunView
 
     private Table Stages()
     {
-        var table = new Table().Border(TableBorder.Rounded).AddColumns("stage", "layers", "device", "busy", "in flight");
+        var all = StageShare.Mean(shares);
+        var table = new Table().Border(TableBorder.Rounded).AddColumns(
+            new TableColumn("stage").Footer("all"),
+            new TableColumn("layers"),
+            new TableColumn("device"),
+            new TableColumn("[green]busy[/]").NoWrap().Footer(Shares(all)),
+            new TableColumn("[grey]bubble[/]").RightAligned().Footer(Share(all.Bubble)),
+            new TableColumn("[yellow]transfers[/]").RightAligned().Footer(Share(all.Transfers)),
+            new TableColumn("in flight").RightAligned());
+        table.ShowFooters = shares.Length > 1;
         foreach (var stage in Plan.Stages)
         {
-            var inFlight = newest?.Stages[stage.Stage].PeakInFlight.ToString(CultureInfo.InvariantCulture) ?? "-";
             table.AddRow(
-                $"{stage.Stage}", stage.Layers.EscapeMarkup(), stage.Device.EscapeMarkup(), $"{Bar(busy[stage.Stage])} {Percent(busy[stage.Stage])}", inFlight);
+                $"{stage.Stage}",
+                stage.Layers.EscapeMarkup(),
+                stage.Device.EscapeMarkup(),
+                Shares(shares[stage.Stage]),
+                Share(shares[stage.Stage].Bubble),
+                Share(shares[stage.Stage].Transfers),
+                newest?.Stages[stage.Stage].PeakInFlight.ToString(CultureInfo.InvariantCulture) ?? "-");
         }
 
         return table;
     }
 
-    private static string Bar(double share)
-    {
-        var full = (int)Math.Round(Math.Clamp(share, 0, 1) * BarWidth);
-        return $"[green]{new string('━', full)}[/][grey]{new string('━', BarWidth - full)}[/]";
-    }
+    private string Share(double share) => newest is null ? "-" : Percent(share);
+
+    private string Shares(StageShare share) => Bar.Draw(barWidth, (1 - share.Bubble, "green"), (share.Transfers, "yellow"));
 }

@@ -29,10 +29,12 @@ internal sealed class PlainView : RunView
         if (metrics.Step % interval == 0 || metrics.Step == 1 || metrics.Skipped || Stopwatch.GetElapsedTime(lastLine) > LongestSilence)
         {
             lastLine = Stopwatch.GetTimestamp();
+            var all = StageShare.Mean([.. metrics.Stages.Select(stage => StageShare.Of(stage, metrics.StepSeconds))]);
             Line(string.Create(
                 CultureInfo.InvariantCulture,
                 $"step {metrics.Step}/{Plan.Job.Job.Steps}  loss {(metrics.Skipped ? "skipped" : Number(metrics.Loss))}  "
-                + $"{metrics.TokensPerSecond:N0} tokens/s  busy {string.Join(' ', metrics.Stages.Select(stage => Percent(1 - stage.Bubble)))}  "
+                + $"{metrics.TokensPerSecond:N0} tokens/s  bubble {Percent(all.Bubble)} ({string.Join(' ', metrics.Stages.Select(stage => Percent(stage.Bubble)))}), "
+                + $"transfers {Percent(all.Transfers)}  "
                 + $"{TimeLeft(metrics.Step)} left"));
         }
     }
