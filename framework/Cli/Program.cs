@@ -5,6 +5,7 @@ using Pipeline.Core;
 var root = new RootCommand("Pipeline trains models that do not fit one device: layer groups as actors, micro-batches between them.")
 {
     TrainCommand.Create(),
+    InspectCommand.Create(),
     DoctorCommand.Create(),
 };
 var parsed = root.Parse(args);
