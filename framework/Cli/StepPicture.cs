@@ -25,6 +25,11 @@ internal static class StepPicture
         {
             throw new BadInputException($"--picture: {path} must end in .png or .svg.");
         }
+
+        if (Path.GetDirectoryName(path) is { Length: > 0 } folder && !Directory.Exists(folder))
+        {
+            throw new BadInputException($"--picture: there is no folder {folder}.");
+        }
     }
 
     public static void Save(Inspection inspection, string path)
