@@ -4,8 +4,8 @@ namespace Pipeline.Core.Schedules;
 /// torch.distributed.pipelining). Every micro-batch's activations are alive at the turn.</summary>
 internal static class GPipe
 {
-    public static IEnumerable<IEnumerable<PipelineAction>> Generate(int stages, int microBatches) =>
-        from stage in Enumerable.Range(0, stages)
+    public static IEnumerable<IEnumerable<PipelineAction>> Generate(int ranks, int chunks, int microBatches) =>
+        from stage in Enumerable.Range(0, ranks)
         let all = Enumerable.Range(0, microBatches)
         select all.Select(m => PipelineAction.Forward(stage, m)).Concat(all.Select(m => PipelineAction.Backward(stage, m)));
 }

@@ -4,25 +4,10 @@ namespace Pipeline.Core.Schedules;
 /// warms up with p - r - 1 forwards, then alternates one forward and one backward, so that at most p - r activations are alive.</summary>
 internal static class OneForwardOneBackward
 {
-    public static IEnumerable<IEnumerable<PipelineAction>> Generate(int stages, int microBatches) =>
-        Enumerable.Range(0, stages).Select(stage => Rank(stage, Math.Min(stages - stage - 1, microBatches), microBatches));
-
-    private static IEnumerable<PipelineAction> Rank(int stage, int warmup, int microBatches)
+    public static IEnumerable<IEnumerable<PipelineAction>> Generate(int ranks, int chunks, int microBatches)
     {
-        for (var m = 0; m < warmup; m++)
-        {
-            yield return PipelineAction.Forward(stage, m);
-        }
-
-        for (var m = warmup; m < microBatches; m++)
-        {
-            yield return PipelineAction.Forward(stage, m);
-            yield return PipelineAction.Backward(stage, m - warmup);
-        }
-
-        for (var m = microBatches - warmup; m < microBatches; m++)
-        {
-            yield return PipelineAction.Backward(stage, m);
-        }
+        var interleaving = new Interleaving(ranks, chunks, microBatches);
+        return Enumerable.Range(0, ranks).Select(rank =>
+            ForwardsAndBackwards.Whole(interleaving.Forwards(rank), interleaving.Backwards(rank), ranks - rank - 1));
     }
 }

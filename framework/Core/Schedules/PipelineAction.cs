@@ -5,7 +5,7 @@ namespace Pipeline.Core.Schedules;
 /// <summary>One entry of a schedule; its text form is stage, letter, micro-batch: <c>2F0</c>.</summary>
 public readonly record struct PipelineAction(int Stage, ActionKind Kind, int MicroBatch)
 {
-    private const string Letters = "FBIW";
+    internal const string Letters = "FBIW";
 
     public static PipelineAction Forward(int stage, int microBatch) => new(stage, ActionKind.Forward, microBatch);
 

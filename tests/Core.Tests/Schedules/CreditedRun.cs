@@ -2,44 +2,27 @@ using Pipeline.Core.Schedules;
 
 namespace Pipeline.Core.Tests.Schedules;
 
-/// <summary>Runs a schedule as the stages do: an action starts when its input has come and there is a credit for its output; its start
+/// <summary>Runs a schedule as the ranks do: an action starts when its input has come and there is a credit for its output; its start
 /// gives the input's credit back, its end hands the output over. Who acts next is the test's choice.</summary>
-internal sealed class CreditedRun
+internal sealed class CreditedRun(Schedule schedule)
 {
-    private readonly Schedule schedule;
-    private readonly int[] next;
-    private readonly bool[] running;
-    private readonly HashSet<PipelineAction> arrived = [];
-    private readonly Dictionary<(int Stage, ActionKind Kind), int> inFlight = [];
+    private readonly int[] next = new int[schedule.Ranks.Count];
+    private readonly bool[] running = new bool[schedule.Ranks.Count];
+    private readonly HashSet<HandOver> arrived = [];
+    private readonly Dictionary<(HandOverKind Kind, int Stage), int> inFlight = Credits.Of(schedule).ToDictionary(edge => edge.Key, _ => 0);
 
-    public CreditedRun(Schedule schedule)
-    {
-        this.schedule = schedule;
-        next = new int[schedule.Stages];
-        running = new bool[schedule.Stages];
-        for (var stage = 0; stage < schedule.Stages; stage++)
-        {
-            foreach (var kind in Enum.GetValues<ActionKind>().Where(kind => Receiver(stage, kind) is not null))
-            {
-                CreditsOf[(stage, kind)] = Credits.Of(schedule, stage, kind);
-                inFlight[(stage, kind)] = 0;
-                MostInFlight[(stage, kind)] = 0;
-            }
-        }
-    }
+    /// <summary>By edge between two ranks, which is what it carries and the stage that receives it.</summary>
+    public IReadOnlyDictionary<(HandOverKind Kind, int Stage), int> CreditsOf { get; } = Credits.Of(schedule);
 
-    /// <summary>By edge, which is the stage that sends and what it sends the results of.</summary>
-    public Dictionary<(int Stage, ActionKind Kind), int> CreditsOf { get; } = [];
+    public Dictionary<(HandOverKind Kind, int Stage), int> MostInFlight { get; } = Credits.Of(schedule).ToDictionary(edge => edge.Key, _ => 0);
 
-    public Dictionary<(int Stage, ActionKind Kind), int> MostInFlight { get; } = [];
-
-    public bool Ended => Enumerable.Range(0, schedule.Stages).All(rank => next[rank] == schedule.Ranks[rank].Count);
+    public bool Ended => Enumerable.Range(0, next.Length).All(rank => next[rank] == schedule.Ranks[rank].Count);
 
     /// <summary>Ranks that can start or end an action now.</summary>
-    public int[] Ready => [.. Enumerable.Range(0, schedule.Stages).Where(rank => running[rank] || (HasInput(rank) && HasCredit(rank)))];
+    public int[] Ready => [.. Enumerable.Range(0, next.Length).Where(rank => running[rank] || (HasInput(rank) && HasCredit(rank)))];
 
     /// <summary>Ranks that could start an action but for a credit.</summary>
-    public int[] Blocked => [.. Enumerable.Range(0, schedule.Stages).Where(rank => !running[rank] && HasInput(rank) && !HasCredit(rank))];
+    public int[] Blocked => [.. Enumerable.Range(0, next.Length).Where(rank => !running[rank] && HasInput(rank) && !HasCredit(rank))];
 
     public void Act(int rank)
     {
@@ -47,9 +30,9 @@ internal sealed class CreditedRun
         if (!running[rank])
         {
             running[rank] = true;
-            if (Sender(action) is { } sender)
+            if (action.Needs(schedule.Stages) is { } needed && inFlight.ContainsKey((needed.Kind, needed.Stage)))
             {
-                inFlight[(sender, action.Kind)]--;
+                inFlight[(needed.Kind, needed.Stage)]--;
             }
 
             return;
@@ -57,11 +40,14 @@ internal sealed class CreditedRun
 
         running[rank] = false;
         next[rank]++;
-        if (Receiver(rank, action.Kind) is { } receiver)
+        if (action.Gives(schedule.Stages) is { } given)
         {
-            arrived.Add(action with { Stage = receiver });
-            var edge = (rank, action.Kind);
-            MostInFlight[edge] = Math.Max(MostInFlight[edge], ++inFlight[edge]);
+            arrived.Add(given);
+            var edge = (given.Kind, given.Stage);
+            if (inFlight.ContainsKey(edge))
+            {
+                MostInFlight[edge] = Math.Max(MostInFlight[edge], ++inFlight[edge]);
+            }
         }
     }
 
@@ -80,17 +66,10 @@ internal sealed class CreditedRun
 
     private bool HasInput(int rank) =>
         next[rank] < schedule.Ranks[rank].Count
-        && schedule.Ranks[rank][next[rank]] is var action && (Sender(action) is null || arrived.Contains(action));
+        && (schedule.Ranks[rank][next[rank]].Needs(schedule.Stages) is not { } needed || arrived.Contains(needed));
 
-    private bool HasCredit(int rank)
-    {
-        var edge = (rank, schedule.Ranks[rank][next[rank]].Kind);
-        return !CreditsOf.TryGetValue(edge, out var credits) || inFlight[edge] < credits;
-    }
-
-    private int? Receiver(int stage, ActionKind kind) => InPipeline(kind == ActionKind.Forward ? stage + 1 : stage - 1);
-
-    private int? Sender(PipelineAction action) => InPipeline(action.Kind == ActionKind.Forward ? action.Stage - 1 : action.Stage + 1);
-
-    private int? InPipeline(int stage) => stage >= 0 && stage < schedule.Stages ? stage : null;
+    private bool HasCredit(int rank) =>
+        schedule.Ranks[rank][next[rank]].Gives(schedule.Stages) is not { } given
+        || !CreditsOf.TryGetValue((given.Kind, given.Stage), out var credits)
+        || inFlight[(given.Kind, given.Stage)] < credits;
 }

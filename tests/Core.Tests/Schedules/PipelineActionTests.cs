@@ -11,6 +11,8 @@ public partial class PipelineActionTests
     {
         Assert.Equal("2F0", PipelineAction.Forward(2, 0).ToString());
         Assert.Equal("10B63", PipelineAction.Backward(10, 63).ToString());
+        Assert.Equal("0I7", PipelineAction.InputGradient(0, 7).ToString());
+        Assert.Equal("3W1", PipelineAction.WeightGradient(3, 1).ToString());
     }
 
     [Fact]
@@ -45,12 +47,12 @@ public partial class PipelineActionTests
     [InlineData("٢F0")]
     public void Any_other_text_is_refused_with_what_an_action_is(string text) =>
         Assert.Equal(
-            $"\"{text}\" is not an action; an action is stage, F or B, micro-batch, as in 2F0.",
+            $"\"{text}\" is not an action; an action is stage, F, B, I or W, micro-batch, as in 2F0.",
             Assert.Throws<FormatException>(() => PipelineAction.Parse(text)).Message);
 
     [Fact]
     public void A_text_is_read_exactly_when_it_has_the_form() =>
-        Gen.String[Gen.Char["09FBW -"], 0, 5].Sample(
+        Gen.String[Gen.Char["09FBIWX -"], 0, 5].Sample(
             text =>
             {
                 try
@@ -65,6 +67,6 @@ public partial class PipelineActionTests
             },
             iter: 2000);
 
-    [GeneratedRegex("^[0-9]+[FB][0-9]+$")]
+    [GeneratedRegex("^[0-9]+[FBIW][0-9]+$")]
     private static partial Regex Form { get; }
 }

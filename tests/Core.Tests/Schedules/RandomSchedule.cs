@@ -3,43 +3,52 @@ using Pipeline.Core.Schedules;
 
 namespace Pipeline.Core.Tests.Schedules;
 
-/// <summary>Any valid schedule, also such as no generator makes: forwards in different orders on different ranks.</summary>
+/// <summary>Any valid schedule, also such as no generator makes: stages on any ranks, forwards and gradients in different orders on each, whole
+/// and split backwards side by side.</summary>
 internal static class RandomSchedule
 {
-    public static Gen<Schedule> Of(int stages, int microBatches) =>
-        Gen.Select(Gen.Int[1, stages], Gen.Int[1, microBatches], Gen.Int.NonNegative)
-            .Select((s, m, seed) => Create(s, m, new Random(seed)));
+    public static Gen<Schedule> Of(int ranks, int chunks, int microBatches) =>
+        Gen.Select(Gen.Int[1, ranks], Gen.Int[1, chunks], Gen.Int[1, microBatches], Gen.Int.NonNegative)
+            .Select((p, v, m, seed) => Create(p, v, m, new Random(seed)));
 
     /// <summary>Runs whatever could run next, in random order, and writes down what it did.</summary>
-    private static Schedule Create(int stages, int microBatches, Random random)
+    private static Schedule Create(int ranks, int chunks, int microBatches, Random random)
     {
-        var ranks = Enumerable.Range(0, stages).Select(_ => new List<PipelineAction>()).ToArray();
-        var done = new HashSet<PipelineAction>();
-        while (done.Count < 2 * stages * microBatches)
+        var stages = ranks * chunks;
+        var rankOf = Enumerable.Range(0, stages).Select(stage => stage % ranks).ToArray();
+        random.Shuffle(rankOf);
+        var split = Enumerable.Range(0, stages * microBatches).Select(_ => random.Next(2) == 0).ToArray();
+        var rows = Enumerable.Range(0, ranks).Select(_ => new List<PipelineAction>()).ToArray();
+        var left = (
+            from stage in Enumerable.Range(0, stages)
+            from microBatch in Enumerable.Range(0, microBatches)
+            from kind in split[(stage * microBatches) + microBatch]
+                ? [ActionKind.Forward, ActionKind.InputGradient, ActionKind.WeightGradient]
+                : new[] { ActionKind.Forward, ActionKind.Backward }
+            select new PipelineAction(stage, kind, microBatch)).ToList();
+        var (done, given) = (new HashSet<PipelineAction>(), new HashSet<HandOver>());
+        while (left.Count > 0)
         {
-            var ready = (
-                from stage in Enumerable.Range(0, stages)
-                from microBatch in Enumerable.Range(0, microBatches)
-                from action in new[] { PipelineAction.Forward(stage, microBatch), PipelineAction.Backward(stage, microBatch) }
-                where !done.Contains(action) && Needs(action, stages).All(done.Contains)
-                select action).ToArray();
+            var ready = left.Where(action => IsReady(action)).ToArray();
             var next = ready[random.Next(ready.Length)];
+            left.Remove(next);
             done.Add(next);
-            ranks[next.Stage].Add(next);
+            rows[rankOf[next.Stage]].Add(next);
+            if (next.Gives(stages) is { } handOver)
+            {
+                given.Add(handOver);
+            }
         }
 
-        return new("random", microBatches, ranks);
-    }
+        return new("random", microBatches, rows);
 
-    private static IEnumerable<PipelineAction> Needs(PipelineAction action, int stages)
-    {
-        if (action.Kind == ActionKind.Forward)
-        {
-            return action.Stage > 0 ? [action with { Stage = action.Stage - 1 }] : [];
-        }
-
-        IEnumerable<PipelineAction> needs = [action with { Kind = ActionKind.Forward }];
-        needs = action.MicroBatch > 0 ? needs.Append(action with { MicroBatch = action.MicroBatch - 1 }) : needs;
-        return action.Stage < stages - 1 ? needs.Append(action with { Stage = action.Stage + 1 }) : needs;
+        bool IsReady(PipelineAction action) =>
+            (action.Needs(stages) is not { } needed || given.Contains(needed))
+            && (action.Kind switch
+            {
+                ActionKind.Forward => true,
+                ActionKind.WeightGradient => done.Contains(action with { Kind = ActionKind.InputGradient }),
+                _ => done.Contains(action with { Kind = ActionKind.Forward }),
+            });
     }
 }
