@@ -64,6 +64,25 @@ public class TraceTests
         }
     }
 
+    [Fact]
+    public void Mean_times_are_those_that_the_step_was_made_of()
+    {
+        var times = Fold().MeanTimes();
+        Assert.All(new[] { times.Forward, times.InputGradient, times.WeightGradient }, durations => Assert.Equal([1, 1, 1, 1], durations));
+        Assert.Equal(0.25, times.Transfer, 1e-12);   // of the hand-overs that were waited for
+        Assert.Equal([0.5, 0.5], times.Optimizer!);
+    }
+
+    [Fact]
+    public void A_whole_backward_counts_as_an_input_gradient_so_that_the_plan_gives_it_its_time()
+    {
+        var schedule = ScheduleCatalog.Create("1f1b", 2, 1, 4);
+        var trace = new RunTrace(schedule, [StepTrace.Of(1, Simulator.Run(schedule, new([1, 2], [3, 4], [5, 6], 0.5)))]);
+        var times = trace.MeanTimes();
+        Assert.Equal([8, 10], times.InputGradient);
+        Assert.Equal([0, 0], times.WeightGradient);
+    }
+
     [Theory]
     [InlineData("{", "", "Expected depth")]
     [InlineData("traceEvents", "events", "The given key was not present in the dictionary.")]
