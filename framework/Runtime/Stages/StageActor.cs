@@ -128,7 +128,7 @@ internal sealed class StageActor : ReceiveActor
 
         if (frame.Key.Kind != FrameKind.ValidationActivation)
         {
-            clock.Arrived(frame.SentAt);
+            clock.Arrived(frame.Key, frame.SentAt);
         }
 
         inbox.Add(frame.Key, frame);
@@ -166,7 +166,7 @@ internal sealed class StageActor : ReceiveActor
 
     private void Wait(string doing, PipelineAction? action, FrameKey? missing)
     {
-        clock.Waiting();
+        clock.Waiting(missing);
         setup.Status.Set(doing, action, missing);
     }
 

@@ -8,6 +8,7 @@ internal sealed class StageClock
 {
     private readonly List<ActionTime> actions = [];
     private long began;
+    private FrameKey? waitingFor;
     private long waitingSince;
     private long optimizer;
     private long transfer;
@@ -37,14 +38,22 @@ internal sealed class StageClock
     /// <summary>The run does something else than the next step now: the optimizer was not part of a step's time.</summary>
     public void Pause() => optimizer = 0;
 
-    public void Waiting() => waitingSince = waitingSince == 0 ? Stopwatch.GetTimestamp() : waitingSince;
-
-    /// <summary>A frame arrived: what the actor waited since it was sent was its transfer.</summary>
-    public void Arrived(long sentAt)
+    /// <param name="missing">The frame without which the actor cannot go on; null where it waits for something else.</param>
+    public void Waiting(FrameKey? missing)
     {
-        if (waitingSince != 0)
+        waitingFor = missing;
+        waitingSince = waitingSince == 0 ? Stopwatch.GetTimestamp() : waitingSince;
+    }
+
+    /// <summary>A frame arrived: what the actor waited for it since it was sent was its transfer. Others under way at the same time do not
+    /// keep the actor from working.</summary>
+    public void Arrived(FrameKey key, long sentAt)
+    {
+        if (waitingSince != 0 && waitingFor == key)
         {
-            transfer += Math.Max(0, Stopwatch.GetTimestamp() - Math.Max(sentAt, waitingSince));
+            var now = Stopwatch.GetTimestamp();
+            transfer += Math.Max(0, now - Math.Max(sentAt, waitingSince));
+            waitingSince = now;
         }
     }
 
