@@ -71,6 +71,7 @@ internal static class StepPicture
         plot.Grid.YAxisStyle.IsVisible = false;
         plot.Axes.SetLimits(0, Math.Max(inspection.Measured.Seconds, inspection.Planned.Seconds) * 1010, (-2 * ranks) - 1.6, 0.5);
         plot.Legend.Orientation = Orientation.Horizontal;
+        plot.Legend.TightHorizontalWrapping = true;
         plot.Legend.OutlineWidth = 0;
         plot.Legend.ShadowColor = Colors.Transparent;
         plot.Legend.FontName = font;
