@@ -7,6 +7,8 @@ var root = new RootCommand("Pipeline trains models that do not fit one device: l
     TrainCommand.Create(),
     InspectCommand.Create(),
     DoctorCommand.Create(),
+    ScheduleCommand.Create(),
+    SimulateCommand.Create(),
 };
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)

@@ -14,9 +14,14 @@ public static class AutomaticSchedule
     /// <param name="chunks">Stages a rank holds; null: whatever is best.</param>
     /// <param name="times">The durations for a schedule, which says what stages there are and which rank holds them.</param>
     /// <param name="memoryLimit">The most activations alive on a rank, in units of one micro-batch on a rank; infinity for no limit.</param>
-    /// <exception cref="BadInputException">Nothing fits the limit.</exception>
+    /// <exception cref="BadInputException">It would be too large, or nothing fits the limit.</exception>
     public static Schedule Find(int ranks, int microBatches, int? chunks, Func<Schedule, ActionTimes> times, double memoryLimit)
     {
+        if (ScheduleCatalog.SizeProblem(Name, ranks, chunks ?? 2, microBatches) is { } problem)
+        {
+            throw new BadInputException($"{problem}.");
+        }
+
         var named = Named(ranks, microBatches, chunks).Select(schedule => Simulator.Run(schedule, times(schedule))).ToArray();
         var candidates = named
             .Concat(Searched(ranks, microBatches, chunks, times, memoryLimit))

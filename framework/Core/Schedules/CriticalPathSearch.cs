@@ -6,8 +6,8 @@ internal sealed class CriticalPathSearch
 {
     private const int LongestMove = 8;
     private const double FirstTolerance = 0.2;   // of a mean action
-    private const int MostTries = 150_000;
-    private const long MostActions = 200_000_000;   // visited by all tries
+    private const int MostTries = 100_000;
+    private const long MostActions = 150_000_000;   // visited by all tries
 
     private readonly Schedule schedule;
     private readonly int[][] rows;   // numbers of actions

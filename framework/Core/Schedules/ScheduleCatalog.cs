@@ -51,12 +51,18 @@ public static class ScheduleCatalog
                 Text($"{name} has {entry.Chunks} {(entry.Chunks == 1 ? "chunk" : "chunks")} a stage, not {chunks}"),
             _ when microBatches < entry.MicroBatchesPerRank * ranks =>
                 Text($"{name} needs at least {entry.MicroBatchesPerRank * ranks} micro-batches for {ranks} stages, not {microBatches}"),
-            _ when (long)ranks * chunks > MostStages => Text($"{name} can have at most {MostStages} stages times chunks, not {(long)ranks * chunks}"),
-            _ when microBatches > MostMicroBatches => Text($"{name} can have at most {MostMicroBatches} micro-batches, not {microBatches}"),
-            _ when 3L * ranks * chunks * microBatches > MostActions =>
-                Text($"{name} can have at most {MostActions / 3} stages times chunks times micro-batches, not {(long)ranks * chunks * microBatches}"),
-            _ => null,
+            _ => SizeProblem(name, ranks, chunks, microBatches),
         };
+    }
+
+    /// <summary>Why a schedule of this size is not made, whatever its kind; null when it is.</summary>
+    internal static string? SizeProblem(string name, int ranks, int chunks, int microBatches)
+    {
+        var (stages, all) = ((long)ranks * chunks, (long)ranks * chunks * microBatches);
+        return stages > MostStages ? Text($"{name} can have at most {MostStages} stages times chunks, not {stages}")
+            : microBatches > MostMicroBatches ? Text($"{name} can have at most {MostMicroBatches} micro-batches, not {microBatches}")
+            : 3 * all > MostActions ? Text($"{name} can have at most {MostActions / 3} stages times chunks times micro-batches, not {all}")
+            : null;
     }
 
     /// <param name="name">One of <see cref="Names"/>.</param>
