@@ -1,14 +1,21 @@
 using System.CommandLine;
 using Pipeline.Cli;
+using Pipeline.Cli.Doctor;
+using Pipeline.Cli.Inspect;
+using Pipeline.Cli.Planning;
+using Pipeline.Cli.Schedules;
+using Pipeline.Cli.Training;
 using Pipeline.Core;
 
 var root = new RootCommand("Pipeline trains models that do not fit one device: layer groups as actors, micro-batches between them.")
 {
     TrainCommand.Create(),
-    InspectCommand.Create(),
-    DoctorCommand.Create(),
+    PlanCommand.Create(),
     ScheduleCommand.Create(),
     SimulateCommand.Create(),
+    BenchCommand.Create(),
+    InspectCommand.Create(),
+    DoctorCommand.Create(),
 };
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)

@@ -12,7 +12,7 @@ internal static class UsageError
         var isRoot = parsed.CommandResult.Parent is null;
         return parsed.UnmatchedTokens switch
         {
-            [] when isRoot => $"Name a command: {string.Join(" or ", command.Subcommands.Select(sub => sub.Name))}; pipeline --help says more.",
+            [] when isRoot => $"Name a command: {Or([.. command.Subcommands.Select(sub => sub.Name)])}; pipeline --help says more.",
             [] => $"{command.Name}: {parsed.Errors[0].Message}",
             [var token, ..] when token.StartsWith('-') =>
                 $"{Prefix(command, isRoot)}{token} is not an option{Suggest(token, command.Options.Select(option => option.Name))}",
@@ -20,6 +20,8 @@ internal static class UsageError
             [var token, ..] => $"{command.Name}: {token} is one argument too many; pipeline {command.Name} --help says what it takes.",
         };
     }
+
+    private static string Or(string[] names) => $"{string.Join(", ", names[..^1])} or {names[^1]}";
 
     private static string Prefix(Command command, bool isRoot) => isRoot ? "" : $"{command.Name}: ";
 

@@ -1,8 +1,12 @@
 using System.CommandLine;
 using Pipeline.Benchmarks;
+using Pipeline.Tensors.Loading;
 
+LibTorch.Load();
 return await new RootCommand("Measures Pipeline against peers and limits, alternated in one run; figures are medians.")
 {
     TrainingBenchmark.Create(),
     PlainLoop.Create(),
+    BackwardBenchmark.Create(),
+    RecomputeBenchmark.Create(),
 }.Parse(args).InvokeAsync();

@@ -1,4 +1,5 @@
 using Pipeline.Core.Configuration;
+using Pipeline.Core.Schedules;
 
 namespace Pipeline.Core.Jobs;
 
@@ -47,21 +48,26 @@ public sealed record BatchSettings([Limits(1, 1_000_000)] int Sequences = 12, [L
 /// <param name="Stages">Stage actors, each on a device of its own: the schedule's ranks.</param>
 /// <param name="Chunks">Pieces of the model that each of them holds; the schedule's own number without it.</param>
 /// <param name="ScheduleFile">With the schedule <c>custom</c>: a CSV file with a row for each stage actor, relative to the job file.</param>
-/// <param name="MemoryLimit">With the schedule <c>automatic</c>: the most activations alive at once on a stage actor, in micro-batches.</param>
+/// <param name="ActivationLimit">With the schedule <c>automatic</c>: the most activations alive at once on a stage actor, in micro-batches.</param>
+/// <param name="MemoryLimit">Bytes that a stage actor may take for parameters, gradients, optimizer state and activations.</param>
 /// <param name="Split"><c>auto</c> (balanced by measured times), <c>even</c> (by count), or a list: layers of each chunk, in the order of the model.</param>
-/// <param name="Recompute"><c>none</c>, <c>stage</c> (keep the input of a stage and run it forward again before its backward), or n: so for every n-th layer.</param>
+/// <param name="Recompute"><c>none</c>, <c>stage</c> (keep a stage's input alone and run it forward again before its backward), or n: so for every n-th layer.</param>
 public sealed record ParallelSettings(
     [Limits(1, 1024)] int Stages = 1,
     [ScheduleName] string Schedule = "1f1b",
     [Limits(1, 1024)] int? Chunks = null,
     string? ScheduleFile = null,
-    [Limits(0, ExcludeMinimum = true)] double? MemoryLimit = null,
+    [Limits(1)] double? ActivationLimit = null,
+    string? MemoryLimit = null,
     [Limits(1, 1)] int Replicas = 1,
     [Limits(1, 1024)] int ThreadsPerStage = 1,
     IReadOnlyList<string>? Split = null,
     string Recompute = "none")
 {
     public IReadOnlyList<string> Split { get; init; } = Split ?? ["auto"];
+
+    /// <summary>Stages of the whole pipeline, over all stage actors; null where a file or a search decides.</summary>
+    public int? PipelineStages => (Chunks ?? (ScheduleCatalog.Names.Contains(Schedule) ? ScheduleCatalog.DefaultChunks(Schedule) : null)) * Stages;
 }
 
 /// <param name="DecaySteps">The step at which the cosine reaches <paramref name="MinLearningRate"/>; it stays there.</param>

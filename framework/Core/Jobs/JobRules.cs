@@ -1,5 +1,7 @@
 using System.Globalization;
 using Pipeline.Core.Configuration;
+using Pipeline.Core.Partitioning;
+using Pipeline.Core.Schedules;
 
 namespace Pipeline.Core.Jobs;
 
@@ -8,7 +10,8 @@ internal static class JobRules
 {
     public static IEnumerable<string> Problems(JobFile job) =>
     [
-        .. Names(job), .. Batches(job), .. Optimizer(job.Optimizer), .. Evaluation(job), .. Layers(job), .. Devices(job),
+        .. Names(job), .. Batches(job), .. Optimizer(job.Optimizer), .. Evaluation(job), .. Schedule(job), .. Layers(job),
+        .. Split(job), .. Devices(job),
     ];
 
     private static IEnumerable<string> Names(JobFile job)
@@ -81,14 +84,61 @@ internal static class JobRules
         }
     }
 
-    private static IEnumerable<string> Layers(JobFile job)
+    private static IEnumerable<string> Schedule(JobFile job)
     {
-        var (stages, split, layers) = (job.Parallel.Stages, job.Parallel.Split, job.Model.Layers);
-        if (stages > layers)
+        var (parallel, name) = (job.Parallel, job.Parallel.Schedule);
+        if (ScheduleCatalog.Names.Contains(name))
         {
-            yield return Text($"parallel.stages must be at most model.layers, which is {layers}, not {stages}");
+            var own = ScheduleCatalog.DefaultChunks(name);
+            if (ScheduleCatalog.Problem(name, parallel.Stages, own, job.Batch.MicroBatches) is { } problem)
+            {
+                yield return $"parallel.schedule does not fit: {problem}";
+            }
+            else if (ScheduleCatalog.Problem(name, parallel.Stages, parallel.Chunks ?? own, job.Batch.MicroBatches) is { } chunkProblem)
+            {
+                yield return $"parallel.chunks does not fit: {chunkProblem}";
+            }
         }
 
+        if ((name == CustomSchedule.Name) != (parallel.ScheduleFile is not null))
+        {
+            yield return parallel.ScheduleFile is null
+                ? "parallel.schedule-file must name a CSV file when parallel.schedule is custom"
+                : $"parallel.schedule-file is for the schedule custom, and parallel.schedule is {name}";
+        }
+
+        if (name != AutomaticSchedule.Name && parallel.ActivationLimit is not null)
+        {
+            yield return $"parallel.activation-limit is for the schedule automatic, and parallel.schedule is {name}";
+        }
+
+        if (parallel.MemoryLimit is { } limit && ByteSize.Parse(limit) is null)
+        {
+            yield return $"parallel.memory-limit must be {ByteSize.Description}, not {QuotedText.Of(limit)}";
+        }
+
+        if (!RecomputeRule.IsRule(parallel.Recompute))
+        {
+            yield return $"parallel.recompute must be none, stage, or a whole number n for every n-th layer, not {QuotedText.Of(parallel.Recompute)}";
+        }
+    }
+
+    private static IEnumerable<string> Layers(JobFile job)
+    {
+        var (parallel, layers) = (job.Parallel, job.Model.Layers);
+        if (parallel.Stages > layers)
+        {
+            yield return Text($"parallel.stages must be at most model.layers, which is {layers}, not {parallel.Stages}");
+        }
+        else if (parallel.PipelineStages is { } stages && stages > layers)
+        {
+            yield return Text($"parallel.stages x parallel.chunks must be at most model.layers, which is {layers}, not {parallel.Stages} x {stages / parallel.Stages}");
+        }
+    }
+
+    private static IEnumerable<string> Split(JobFile job)
+    {
+        var (parallel, split, layers) = (job.Parallel, job.Parallel.Split, job.Model.Layers);
         if (split is ["auto"] or ["even"])
         {
             yield break;
@@ -99,9 +149,17 @@ internal static class JobRules
             yield return $"parallel.split must be auto, even, or a list of whole numbers of at least 1, not {Shown(split)}";
             yield break;
         }
-        if (split.Count != stages)
+
+        if (parallel.Schedule == AutomaticSchedule.Name && parallel.Chunks is null)
         {
-            yield return Text($"parallel.split must have a number for each stage, and parallel.stages is {stages}, not {split.Count}");
+            yield return "parallel.split can be a list with the schedule automatic only when parallel.chunks is given";
+        }
+
+        if (parallel.PipelineStages is { } stages && split.Count != stages)
+        {
+            yield return stages == parallel.Stages
+                ? Text($"parallel.split must have a number for each stage, and parallel.stages is {stages}, not {split.Count}")
+                : Text($"parallel.split must have a number for each chunk of each stage, which is {stages} in all, not {split.Count}");
         }
 
         var sum = split.Sum(count => long.Parse(count, CultureInfo.InvariantCulture));

@@ -6,38 +6,28 @@ namespace Pipeline.Core.Partitioning;
 /// what is counted and cut is what lies between.</summary>
 public static class LayerSplit
 {
-    /// <param name="rule"><c>auto</c>, <c>even</c>, or how many of the layers between embedding and head each stage takes.</param>
+    /// <summary>As many layers for each stage as can be; of the rest one each to the last stages.</summary>
+    /// <param name="layers">Embedding and head included.</param>
+    public static IReadOnlyList<Range> Even(int layers, int stages) =>
+        OfCounts(layers, [.. Enumerable.Range(0, stages).Select(stage => ((layers - 2) * (stage + 1) / stages) - ((layers - 2) * stage / stages))]);
+
+    /// <param name="layers">Embedding and head included.</param>
+    /// <param name="counts">How many of the layers between embedding and head each stage takes, as in a job file.</param>
+    public static IReadOnlyList<Range> Listed(int layers, IReadOnlyList<string> counts) =>
+        OfCounts(layers, [.. counts.Select(count => int.Parse(count, CultureInfo.InvariantCulture))]);
+
+    /// <summary>The cut whose most expensive stage is cheapest; of equals the one that gives early stages more.</summary>
     /// <param name="costs">Of every layer, embedding and head included; any unit.</param>
-    /// <returns>For each stage the range of layer indices.</returns>
-    public static IReadOnlyList<Range> Cut(IReadOnlyList<string> rule, IReadOnlyList<double> costs, int stages)
+    /// <param name="fits">Whether a stage may have these layers, embedding and head included; null where all may.</param>
+    /// <returns>For each stage the range of layer indices; null where nothing fits.</returns>
+    public static IReadOnlyList<Range>? Balanced(IReadOnlyList<double> costs, int stages, Func<int, Range, bool>? fits = null)
     {
         var layers = costs.Count - 2;
         ArgumentOutOfRangeException.ThrowIfGreaterThan(stages, layers);
-        var counts = rule switch
+        var sums = new double[costs.Count + 1];
+        for (var i = 0; i < costs.Count; i++)
         {
-            ["auto"] => Balanced(costs, stages),
-            ["even"] => [.. Enumerable.Range(0, stages).Select(stage => (layers * (stage + 1) / stages) - (layers * stage / stages))],
-            _ => rule.Select(count => int.Parse(count, CultureInfo.InvariantCulture)).ToArray(),
-        };
-        var cuts = new Range[stages];
-        for (int stage = 0, next = 0; stage < stages; stage++)
-        {
-            var end = stage == stages - 1 ? costs.Count : next + counts[stage] + (stage == 0 ? 1 : 0);
-            cuts[stage] = next..end;
-            next = end;
-        }
-
-        return cuts;
-    }
-
-    /// <summary>The cut whose most expensive stage is cheapest; of equals the one that gives early stages more.</summary>
-    private static int[] Balanced(IReadOnlyList<double> costs, int stages)
-    {
-        var layers = costs.Count - 2;
-        var sums = new double[layers + 1];
-        for (var i = 0; i < layers; i++)
-        {
-            sums[i + 1] = sums[i] + costs[i + 1];
+            sums[i + 1] = sums[i] + costs[i];
         }
 
         // best[s, n]: the cheapest maximum over the first s stages when they take n layers; taken[s, n]: how many stage s - 1 takes then.
@@ -50,14 +40,19 @@ public static class LayerSplit
                 best[s, n] = double.PositiveInfinity;
                 for (var take = s == 1 ? n : 1; take <= n - (s - 1); take++)
                 {
-                    var own = sums[n] - sums[n - take] + (s == 1 ? costs[0] : 0) + (s == stages ? costs[^1] : 0);
-                    var most = Math.Max(own, best[s - 1, n - take]);
-                    if (most < best[s, n])
+                    Range range = (s == 1 ? 0 : n - take + 1)..(s == stages ? costs.Count : n + 1);
+                    var most = Math.Max(sums[range.End.Value] - sums[range.Start.Value], best[s - 1, n - take]);
+                    if (most < best[s, n] && fits?.Invoke(s - 1, range) != false)
                     {
                         (best[s, n], taken[s, n]) = (most, take);
                     }
                 }
             }
+        }
+
+        if (double.IsPositiveInfinity(best[stages, layers]))
+        {
+            return null;
         }
 
         var counts = new int[stages];
@@ -66,6 +61,19 @@ public static class LayerSplit
             counts[s - 1] = taken[s, n];
         }
 
-        return counts;
+        return OfCounts(costs.Count, counts);
+    }
+
+    private static Range[] OfCounts(int layers, IReadOnlyList<int> counts)
+    {
+        var cuts = new Range[counts.Count];
+        for (int stage = 0, next = 0; stage < counts.Count; stage++)
+        {
+            var end = stage == counts.Count - 1 ? layers : next + counts[stage] + (stage == 0 ? 1 : 0);
+            cuts[stage] = next..end;
+            next = end;
+        }
+
+        return cuts;
     }
 }

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Pipeline.Runtime.Runs;
 
 /// <summary>Turns the job file's <c>device</c> into one device a stage.</summary>
-internal static class Devices
+public static class Devices
 {
     /// <param name="names"><c>cpu</c>, <c>cuda</c> (stages spread over all GPUs in order), <c>cuda:1</c>; one for all or one a stage.</param>
     /// <exception cref="BadInputException">A GPU that is not there.</exception>

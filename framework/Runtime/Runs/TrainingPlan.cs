@@ -1,10 +1,10 @@
 using Pipeline.Core;
 using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
-using Pipeline.Core.Partitioning;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Jobs;
+using Pipeline.Runtime.Planning;
 using Pipeline.Runtime.Stages;
 using Pipeline.Tensors.Loading;
 using Pipeline.Tensors.Models;
@@ -16,6 +16,9 @@ namespace Pipeline.Runtime.Runs;
 /// checkpoint verified.</summary>
 public sealed class TrainingPlan : IDisposable
 {
+    private readonly OpenedJob opened;
+    private readonly List<string> refused = [];
+
     /// <param name="path">The job file.</param>
     /// <param name="overrides"><c>a.b=c</c> each.</param>
     /// <param name="architectures">The families that <c>model.architecture</c> may name.</param>
@@ -23,29 +26,24 @@ public sealed class TrainingPlan : IDisposable
     /// <exception cref="BadInputException">Anything that the user can correct.</exception>
     public TrainingPlan(string path, IReadOnlyList<string> overrides, IReadOnlyList<IArchitecture> architectures, bool resume = false)
     {
-        var settings = architectures.ToDictionary(architecture => architecture.Name, architecture => architecture.Settings, StringComparer.Ordinal);
-        Job = JobFileReader.Read(path, overrides, settings);
+        opened = new OpenedJob(path, overrides, architectures);
         Directory = new RunDirectory(Job.Job.Directory);
         Directory.Check(path);
-        Corpus = new Corpus(Job.Data, Path.GetDirectoryName(Path.GetFullPath(path))!);
-        Samples = new Samples(Corpus, Job);
-        Schedule = ScheduleCatalog.Create(Job.Parallel.Schedule, Job.Parallel.Stages, 1, Job.Batch.MicroBatches);
-        var architecture = architectures.First(candidate => candidate.Name == Job.Model.Architecture);
-        var model = architecture.Define(Job.Model, Corpus.Tokenizer.Vocabulary);
-        Partition = new Partition(
-            model, LayerSplit.Cut(Job.Parallel.Split, [.. model.Layers.Select(layer => layer.ForwardFlops)], Schedule.Stages));
         LibTorch.Load();
         Devices = Runs.Devices.Place(Job.Device, Job.Parallel.Stages);
-        Resumed = resume ? Newest(settings) : null;
+        Resumed = resume ? Newest(opened.Settings) : null;
+        var layout = new JobLayout(opened, Devices[0]);
+        Schedule = layout.Schedule();
+        Partition = new Partition(opened.Model, layout.Cut(Schedule));
     }
 
-    public JobFile Job { get; }
+    public JobFile Job => opened.Job;
 
     public RunDirectory Directory { get; }
 
-    public Corpus Corpus { get; }
+    public Corpus Corpus => opened.Corpus;
 
-    public Samples Samples { get; }
+    public Samples Samples => opened.Samples;
 
     public Schedule Schedule { get; }
 
@@ -60,15 +58,13 @@ public sealed class TrainingPlan : IDisposable
     /// <summary>Checkpoints that were passed over because they are damaged, one sentence each.</summary>
     public IReadOnlyList<string> Refused => refused;
 
-    private readonly List<string> refused = [];
-
     /// <summary>Where each stage actor runs and what it holds.</summary>
     public IReadOnlyList<StageSummary> Stages => [.. Enumerable.Range(0, Schedule.Ranks.Count).Select(Describe)];
 
     public void Dispose()
     {
         Directory.Dispose();
-        Corpus.Dispose();
+        opened.Dispose();
     }
 
     private StageSummary Describe(int rank)

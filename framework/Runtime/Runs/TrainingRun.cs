@@ -18,7 +18,7 @@ public static class TrainingRun
         RunAsync(plan, stage => CreateExecutor(plan, stage), observer, stop);
 
     /// <summary>The same with other mathematics: stand-ins that measure the runtime, or that fail at a chosen place.</summary>
-    internal static async Task<RunSummary> RunAsync(
+    public static async Task<RunSummary> RunAsync(
         TrainingPlan plan, Func<int, IStageExecutor> createExecutor, IRunObserver observer, CancellationToken stop)
     {
         plan.Directory.Open(Core.Configuration.SettingsWriter.Write(plan.Job), plan.Resumed?.Manifest.Step);

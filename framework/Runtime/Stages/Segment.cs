@@ -1,4 +1,4 @@
-using System.Globalization;
+using Pipeline.Core.Partitioning;
 using Pipeline.Tensors.Models;
 using static TorchSharp.torch;
 
@@ -10,34 +10,25 @@ namespace Pipeline.Runtime.Stages;
 internal sealed record Segment(Func<Tensor, Pass, Tensor> Run, bool Recompute)
 {
     /// <param name="layers">Of one stage.</param>
-    /// <param name="first">The first one's index in the model, which is 0 for the embedding.</param>
-    /// <param name="blocks">Layers between the model's embedding and head.</param>
-    /// <param name="rule"><c>none</c>, <c>stage</c> (all of it), or n: every n-th block of the model.</param>
+    /// <param name="first">The first one's index in the model.</param>
+    /// <param name="modelLayers">Layers of the whole model.</param>
     /// <param name="end">What follows the last layer; the identity on stages without a loss.</param>
     public static IReadOnlyList<Segment> Cut(
-        IReadOnlyList<Layer> layers, int first, int blocks, string rule, Func<Tensor, Pass, Tensor> end)
+        IReadOnlyList<Layer> layers, int first, int modelLayers, RecomputeRule rule, Func<Tensor, Pass, Tensor> end)
     {
-        if (rule is "none" or "stage")
-        {
-            return [Of(layers, end, rule == "stage")];
-        }
-
-        var every = int.Parse(rule, CultureInfo.InvariantCulture);
         var segments = new List<Segment>();
         for (var (start, next) = (0, 0); start < layers.Count; start = next)
         {
-            var recompute = IsRecomputed(first + start);
+            var recompute = rule.Covers(first + start, modelLayers);
             do
             {
                 next++;
             }
-            while (!recompute && next < layers.Count && !IsRecomputed(first + next));
-            segments.Add(Of([.. layers.Take(start..next)], next == layers.Count ? end : (output, _) => output, recompute));
+            while (!recompute && next < layers.Count && !rule.Covers(first + next, modelLayers));
+            segments.Add(Of([.. layers.Take(start..next)], next == layers.Count ? end : (output, _) => output, recompute || rule.WholeStage));
         }
 
         return segments;
-
-        bool IsRecomputed(int index) => index > 0 && index <= blocks && index % every == 0;
     }
 
     private static Segment Of(IReadOnlyList<Layer> layers, Func<Tensor, Pass, Tensor> end, bool recompute) =>

@@ -1,6 +1,7 @@
 using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
 using Pipeline.Core.Optimization;
+using Pipeline.Core.Partitioning;
 using Pipeline.Tensors.Models;
 using Pipeline.Tensors.Operators;
 using Pipeline.Tensors.Optimizers;
@@ -26,25 +27,23 @@ public sealed class StageExecutor : IStageExecutor
     private readonly Tensor lossGradient;
     private readonly Dictionary<int, MicroBatchGraph> inFlight = [];
     private readonly SortedDictionary<int, Tensor> losses = [];
-    private readonly long[] tokens;
 
     public StageExecutor(Partition partition, int stage, JobFile job, Samples samples, Device device)
     {
         this.job = job;
         this.samples = samples;
         this.device = device;
-        compute = TypeOf(job.Precision.Compute);
+        compute = Precision.Of(job.Precision.Compute);
         lossFunction = partition.Model.Loss;
         first = stage == 0;
         last = stage == partition.Stages - 1;
-        tokens = new long[samples.TokensPerMicroBatch];
         var (start, count) = partition.Cuts[stage].GetOffsetAndLength(partition.Model.Layers.Count);
         for (var index = start; index < start + count; index++)
         {
             layers.Add(Build(partition, index));
         }
 
-        segments = Segment.Cut(layers, start, partition.Model.Layers.Count - 2, job.Parallel.Recompute, last ? Loss : (output, _) => output);
+        segments = Segment.Cut(layers, start, partition.Model.Layers.Count, new RecomputeRule(job.Parallel.Recompute), last ? Loss : (output, _) => output);
         optimizer = new AdamW(owned, job.Optimizer);
         // The one division by the number of target tokens: the gradient that the summed loss starts its backward with.
         lossGradient = tensor(1f / (job.Batch.MicroBatches * samples.TokensPerMicroBatch), device: device).DetachFromDisposeScope();
@@ -57,7 +56,7 @@ public sealed class StageExecutor : IStageExecutor
         using var scope = NewDisposeScope();
         var pass = new Pass(job.Job.Seed, step, microBatch, Training: true, compute);
         inFlight.Add(microBatch, new(pass));
-        var output = inFlight[microBatch].Forward(segments, input is null ? Read(false, step, microBatch, targets: false) : Take(input));
+        var output = inFlight[microBatch].Forward(segments, input is null ? samples.Read(false, step, microBatch, targets: false, device) : Take(input));
         output.DetachFromDisposeScope();
         if (!last)
         {
@@ -87,7 +86,7 @@ public sealed class StageExecutor : IStageExecutor
         using var noGradient = no_grad();
         var pass = new Pass(job.Job.Seed, batch, microBatch, Training: false, compute);
         var output = segments
-            .Aggregate(input is null ? Read(true, batch, microBatch, targets: false) : Take(input), (value, segment) => segment.Run(value, pass))
+            .Aggregate(input is null ? samples.Read(true, batch, microBatch, targets: false, device) : Take(input), (value, segment) => segment.Run(value, pass))
             .DetachFromDisposeScope();
         if (!last)
         {
@@ -200,7 +199,7 @@ public sealed class StageExecutor : IStageExecutor
         var values = new Dictionary<string, Tensor>(StringComparer.Ordinal);
         foreach (var definition in partition.Model.Layers[index].Parameters)
         {
-            var parameter = new Parameter(definition, job.Job.Seed, TypeOf(job.Precision.Parameters), device);
+            var parameter = new Parameter(definition, job.Job.Seed, Precision.Of(job.Precision.Parameters), device);
             if (partition.TiedCopies.FirstOrDefault(copy => copy.Layer == index && copy.Parameter == definition) is { } tied)
             {
                 copies.Add(tied, parameter);
@@ -217,7 +216,7 @@ public sealed class StageExecutor : IStageExecutor
     }
 
     private Tensor Loss(Tensor output, Pass pass) =>
-        lossFunction(output, Read(!pass.Training, pass.Step, pass.MicroBatch, targets: true));
+        lossFunction(output, samples.Read(!pass.Training, pass.Step, pass.MicroBatch, targets: true, device));
 
     /// <summary>A tensor that was handed over, on this stage's device and in this scope.</summary>
     private Tensor Take(Tensor handed)
@@ -228,21 +227,8 @@ public sealed class StageExecutor : IStageExecutor
         }
     }
 
-    private Tensor Read(bool validation, long batch, int microBatch, bool targets)
-    {
-        samples.Read(validation, batch, microBatch, targets, tokens);
-        return tensor(tokens, [samples.SequencesPerMicroBatch, samples.Context], device: device);
-    }
-
     private Parameter Owned(TiedCopy copy) => owned.First(parameter => parameter.Name == copy.Parameter.Name);
 
     private static Tensor Gradient(Parameter parameter) => parameter.Gradient
         ?? throw new InvalidOperationException($"no gradient reached the parameter {parameter.Name}");
-
-    private static ScalarType TypeOf(string name) => name switch
-    {
-        "float32" => ScalarType.Float32,
-        "bfloat16" => ScalarType.BFloat16,
-        _ => throw new ArgumentException($"{name} is not a type that a stage computes in.", nameof(name)),
-    };
 }

@@ -11,13 +11,11 @@ public class LayerSplitTests
         from stages in Gen.Int[1, costs.Length - 2]
         select (costs, stages);
 
-    [Theory]
-    [InlineData("auto")]
-    [InlineData("even")]
-    public void Stages_take_all_layers_in_order_and_each_at_least_one_between_embedding_and_head(string rule) =>
-        Models.Sample(model =>
+    [Fact]
+    public void Stages_take_all_layers_in_order_and_each_at_least_one_between_embedding_and_head() =>
+        Gen.Select(Models, Gen.Bool).Sample((model, even) =>
         {
-            var cuts = LayerSplit.Cut([rule], model.Costs, model.Stages);
+            var cuts = even ? LayerSplit.Even(model.Costs.Length, model.Stages) : LayerSplit.Balanced(model.Costs, model.Stages)!;
             Assert.Equal(Enumerable.Range(0, model.Costs.Length), cuts.SelectMany(cut => Enumerable.Range(0, model.Costs.Length).Take(cut)));
             Assert.Equal(model.Stages, cuts.Count);
             Assert.All(Inner(cuts, model.Costs.Length), count => Assert.True(count >= 1));
@@ -27,7 +25,7 @@ public class LayerSplitTests
     public void Even_counts_differ_by_one_at_most() =>
         Models.Sample(model =>
         {
-            var counts = Inner(LayerSplit.Cut(["even"], model.Costs, model.Stages), model.Costs.Length);
+            var counts = Inner(LayerSplit.Even(model.Costs.Length, model.Stages), model.Costs.Length);
             Assert.True(counts.Max() - counts.Min() <= 1);
         });
 
@@ -35,9 +33,24 @@ public class LayerSplitTests
     public void Automatic_cuts_have_the_cheapest_possible_most_expensive_stage() =>
         Models.Sample(model =>
         {
-            var best = Counts(model.Costs.Length - 2, model.Stages)
-                .Min(counts => MostExpensive(LayerSplit.Cut([.. counts.Select(count => $"{count}")], model.Costs, model.Stages), model.Costs));
-            Assert.Equal(best, MostExpensive(LayerSplit.Cut(["auto"], model.Costs, model.Stages), model.Costs));
+            var best = AllCuts(model.Costs.Length, model.Stages).Min(cuts => MostExpensive(cuts, model.Costs));
+            Assert.Equal(best, MostExpensive(LayerSplit.Balanced(model.Costs, model.Stages)!, model.Costs));
+        });
+
+    /// <summary>A limit that each stage has for itself, as memory is.</summary>
+    [Fact]
+    public void Automatic_cuts_keep_every_stage_within_its_limit_where_any_cut_does() =>
+        Gen.Select(Models, Gen.Int[1, 9].Array[11]).Sample((model, limits) =>
+        {
+            bool Fits(int stage, Range cut) => model.Costs[cut].Length <= limits[stage];
+            var possible = AllCuts(model.Costs.Length, model.Stages).Where(cuts => cuts.Select((cut, stage) => Fits(stage, cut)).All(fits => fits)).ToArray();
+            var chosen = LayerSplit.Balanced(model.Costs, model.Stages, Fits);
+            Assert.Equal(possible.Length == 0, chosen is null);
+            if (chosen is not null)
+            {
+                Assert.All(chosen.Select((cut, stage) => Fits(stage, cut)), Assert.True);
+                Assert.Equal(possible.Min(cuts => MostExpensive(cuts, model.Costs)), MostExpensive(chosen, model.Costs));
+            }
         });
 
     [Theory]
@@ -50,7 +63,7 @@ public class LayerSplitTests
     [InlineData("4,1,1", 6, 3, "0..5 5..6 6..8")]
     [InlineData("6", 6, 1, "0..8")]
     public void Counts_are_of_the_layers_between_embedding_and_head(string rule, int layers, int stages, string cuts) =>
-        Assert.Equal(cuts, string.Join(' ', LayerSplit.Cut(rule.Split(','), new double[layers + 2], stages)));
+        Assert.Equal(cuts, string.Join(' ', rule == "even" ? LayerSplit.Even(layers + 2, stages) : LayerSplit.Listed(layers + 2, rule.Split(','))));
 
     [Theory]
     [InlineData("0 1 1 1 1 0", 2, "0..3 3..6")]
@@ -62,16 +75,19 @@ public class LayerSplitTests
     public void Automatic_cuts_weigh_embedding_and_head_too(string costs, int stages, string cuts) =>
         Assert.Equal(
             cuts,
-            string.Join(' ', LayerSplit.Cut(["auto"], [.. costs.Split(' ').Select(cost => double.Parse(cost))], stages)));
+            string.Join(' ', LayerSplit.Balanced([.. costs.Split(' ').Select(cost => double.Parse(cost))], stages)!));
 
     [Fact]
     public void More_stages_than_layers_are_refused() =>
-        Assert.Throws<ArgumentOutOfRangeException>(() => LayerSplit.Cut(["auto"], new double[4], 3));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LayerSplit.Balanced(new double[4], 3));
 
     private static int[] Inner(IReadOnlyList<Range> cuts, int layers) =>
         [.. cuts.Select(cut => Enumerable.Range(1, layers - 2).Intersect(Enumerable.Range(0, layers).Take(cut)).Count())];
 
     private static double MostExpensive(IReadOnlyList<Range> cuts, double[] costs) => cuts.Max(cut => costs[cut].Sum());
+
+    private static IEnumerable<IReadOnlyList<Range>> AllCuts(int layers, int stages) =>
+        Counts(layers - 2, stages).Select(counts => LayerSplit.Listed(layers, [.. counts.Select(count => $"{count}")]));
 
     /// <summary>All ways to give so many layers to so many stages, at least one to each.</summary>
     private static IEnumerable<int[]> Counts(int layers, int stages) =>

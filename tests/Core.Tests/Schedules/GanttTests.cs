@@ -11,9 +11,9 @@ public class GanttTests
         var simulation = Simulator.Run(schedule, ActionTimes.PerRank(schedule, 1, 1, 1, optimizer: 1));
         Assert.Equal(
             """
-                   |0             |5             |10
-            rank 0 F0-F1-      B0----   B1----===
-            rank 1    F0-B0----F1-B1----      ===
+                    |0             |5             |10
+            stage 0 F0-F1-      B0----   B1----===
+            stage 1    F0-B0----F1-B1----      ===
 
             """,
             Gantt.Draw(simulation, Gantt.NaturalWidth(simulation)));
@@ -26,9 +26,9 @@ public class GanttTests
         var simulation = Simulator.Run(schedule, ActionTimes.PerRank(schedule, 2, 2, 2));
         Assert.Equal(
             """
-                   |0             |5             |10
-            rank 0 F0-      f0-i0-w0-      I0-W0-
-            rank 1    F0-f0-      i0-w0-I0-W0-
+                    |0             |5             |10
+            stage 0 F0-      f0-i0-w0-      I0-W0-
+            stage 1    F0-f0-      i0-w0-I0-W0-
 
             """,
             Gantt.Draw(simulation, Gantt.NaturalWidth(simulation)));
@@ -39,13 +39,13 @@ public class GanttTests
     {
         var schedule = ScheduleCatalog.Create("gpipe", 1, 1, 12);
         var simulation = Simulator.Run(schedule, ActionTimes.PerRank(schedule, 1, 1, 1));
-        Assert.Equal("rank 0 FFFFFFFFFFFFB0B1B2B3B4B5B6B7B8B9B-B-", Gantt.Draw(simulation, 36).Split('\n')[1]);
+        Assert.Equal("stage 0 FFFFFFFFFFFFB0B1B2B3B4B5B6B7B8B9B-B-", Gantt.Draw(simulation, 36).Split('\n')[1]);
     }
 
     [Fact]
     public void A_step_that_takes_no_time_is_drawn_too()
     {
         var schedule = ScheduleCatalog.Create("gpipe", 1, 1, 2);
-        Assert.Equal("\nrank 0\n", Gantt.Draw(Simulator.Run(schedule, ActionTimes.PerRank(schedule, 0, 0, 0)), 10));
+        Assert.Equal("\nstage 0\n", Gantt.Draw(Simulator.Run(schedule, ActionTimes.PerRank(schedule, 0, 0, 0)), 10));
     }
 }

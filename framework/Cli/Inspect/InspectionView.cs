@@ -1,0 +1,72 @@
+using System.Globalization;
+using Spectre.Console;
+
+namespace Pipeline.Cli.Inspect;
+
+/// <summary>Prints an inspection for people.</summary>
+internal static class InspectionView
+{
+    private const int FileWidth = 120;
+
+    public static void Print(Inspection inspection, InspectionReport report, TextWriter output)
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
+        if (!console.Profile.Out.IsTerminal)
+        {
+            console.Profile.Width = FileWidth;
+        }
+
+        console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Step {report.Step} of {report.FirstStep} to {report.LastStep}: {report.Schedule}, {report.Stages.Count} stages, {report.MicroBatches} micro-batches."));
+        console.WriteLine(
+            $"Measured: {Milliseconds(report.Measured.Seconds)}, bubble {Percent(report.Measured.Bubble)}. "
+            + $"Planned: {Milliseconds(report.Planned.Seconds)}, bubble {Percent(report.Planned.Bubble)}.");
+        console.WriteLine(Slowest(report));
+        console.Write(Stages(report));
+        var gantt = new TextGantt(inspection.Schedule, Math.Max(report.Measured.Seconds, report.Planned.Seconds), console.Profile.Width);
+        gantt.Write(console, "measured", inspection.Measured);
+        gantt.Write(console, "planned", inspection.Planned);
+
+        if (report.Picture is { } picture)
+        {
+            console.WriteLine($"Picture: {picture}");
+        }
+    }
+
+    public static string Percent(double share) => string.Create(CultureInfo.InvariantCulture, $"{share * 100:F1}%");
+
+    public static string Milliseconds(double seconds) => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1000:F1} ms");
+
+    private static string Slowest(InspectionReport report)
+    {
+        var slowest = report.Stages[report.SlowestStage];
+        var share = slowest.BusySeconds / report.Stages.Average(stage => stage.BusySeconds);
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"The slowest stage is {slowest.Stage}: {Milliseconds(slowest.BusySeconds)} of work, {share:F2} times the mean.");
+    }
+
+    private static Table Stages(InspectionReport report)
+    {
+        var table = new Table().Border(TableBorder.Rounded);
+        foreach (var title in new[] { "stage", "busy", "bubble", "planned", "transfers", "optimizer", "in flight" })
+        {
+            table.AddColumn(new TableColumn(title).RightAligned());
+        }
+
+        foreach (var stage in report.Stages)
+        {
+            table.AddRow(
+                stage.Stage.ToString(CultureInfo.InvariantCulture),
+                Milliseconds(stage.BusySeconds),
+                Percent(stage.Bubble),
+                Percent(stage.PlannedBubble),
+                report.Measured.Seconds > 0 ? Percent(stage.TransferSeconds / report.Measured.Seconds) : "-",
+                stage.OptimizerSeconds is { } optimizer ? Milliseconds(optimizer) : "-",
+                stage.PeakInFlight.ToString("0.##", CultureInfo.InvariantCulture));
+        }
+
+        return table;
+    }
+}

@@ -1,0 +1,157 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Pipeline.Core;
+using Pipeline.Core.Partitioning;
+using Pipeline.Runtime.Jobs;
+using Pipeline.Runtime.Planning;
+using Pipeline.Runtime.Runs;
+using Pipeline.Tensors.Loading;
+using Spectre.Console;
+
+namespace Pipeline.Cli.Planning;
+
+/// <summary><c>pipeline plan JOB</c>: what every schedule would make of a job.</summary>
+internal static class PlanCommand
+{
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    public static Command Create()
+    {
+        var (job, set) = (JobArguments.File(), JobArguments.Set());
+        var profile = new Option<string?>("--profile") { Description = "Take the layers' costs from this file instead of measuring them." };
+        var save = new Option<string?>("--save-profile") { Description = "Write the layers' costs to this file (JSON)." };
+        var json = new Option<bool>("--json") { Description = "Print one JSON object and nothing else on standard output." };
+        var command = new Command("plan", "Measure a job's layers and predict step time, bubble and memory of every schedule.") { job, set, profile, save, json };
+        command.SetAction(parsed => Run(
+            parsed.GetRequiredValue(job), parsed.GetValue(set) ?? [], parsed.GetValue(profile), parsed.GetValue(save), parsed.GetValue(json)));
+        return command;
+    }
+
+    private static int Run(string job, string[] overrides, string? profile, string? save, bool json)
+    {
+        using var opened = new OpenedJob(job, overrides, Architectures.All);
+        LibTorch.Load();
+        var device = Devices.Place(opened.Job.Device, opened.Job.Parallel.Stages)[0];
+        var profiles = profile is null
+            ? new LayerProfiler(opened.Model, opened.Job, opened.Samples, device).Measure()
+            : ProfileFile.Read(profile, opened.Model);
+        if (save is not null)
+        {
+            ProfileFile.Write(save, profiles);
+        }
+
+        var plan = JobPlan.Of(opened, new JobLayout(opened, device, profiles));
+        if (json)
+        {
+            Console.WriteLine(JsonSerializer.Serialize(Summary(opened, profiles, plan), Json));
+        }
+        else
+        {
+            Print(opened, profiles, plan, profile ?? $"measured on {device}");
+        }
+
+        return ExitCode.Done;
+    }
+
+    private static object Summary(OpenedJob opened, IReadOnlyList<LayerProfile> profiles, JobPlan plan) => new
+    {
+        Parameters = opened.Model.ParameterCount,
+        opened.Job.Parallel.Stages,
+        opened.Job.Batch.MicroBatches,
+        Layers = profiles,
+        Schedules = plan.Schedules.Select(schedule => new
+        {
+            schedule.Name,
+            schedule.Chunks,
+            StepSeconds = schedule.Prediction?.Simulation.Makespan,
+            Bubble = schedule.Prediction?.Simulation.BubbleRate,
+            PeakActivations = schedule.Prediction?.Simulation.PeakActivations,
+            MemoryBytes = schedule.Prediction?.Bytes,
+            Split = schedule.Prediction is { } prediction ? Split(opened, prediction) : null,
+            schedule.Problem,
+        }),
+        Recommended = plan.Recommended?.Name,
+    };
+
+    private static void Print(OpenedJob opened, IReadOnlyList<LayerProfile> profiles, JobPlan plan, string origin)
+    {
+        var (job, console) = (opened.Job, AnsiConsole.Console);
+        console.Profile.Width = Math.Max(console.Profile.Width, 110);   // a table in a pipe is not folded
+        console.WriteLine(Text($"{job.Job.Name}: {job.Model.Architecture}, {opened.Model.ParameterCount:N0} parameters, {job.Parallel.Stages} stages, {job.Batch.MicroBatches} micro-batches"));
+        console.Write(Layers(profiles, origin));
+        console.Write(Schedules(opened, plan));
+        if (plan.Recommended is { } best)
+        {
+            var split = string.Join(", ", Split(opened, best.Prediction!));
+            console.WriteLine($"Recommended: parallel {{ schedule = {best.Name}, chunks = {best.Chunks}, split = [{split}] }}");
+        }
+        else
+        {
+            console.WriteLine("No schedule can run this job.");
+        }
+    }
+
+    private static Table Layers(IReadOnlyList<LayerProfile> profiles, string origin)
+    {
+        var table = new Table().Border(TableBorder.Rounded).Title($"Layers, one micro-batch ({origin})".EscapeMarkup())
+            .AddColumns("layer", "forward", "input gradient", "weight gradient", "optimizer", "activations", "parameters");
+        foreach (var column in table.Columns.Skip(1))
+        {
+            column.RightAligned();
+        }
+
+        foreach (var layer in profiles)
+        {
+            table.AddRow(
+                layer.Name.EscapeMarkup(), Time(layer.Forward), Time(layer.InputGradient), Time(layer.WeightGradient), Time(layer.Optimizer),
+                ByteSize.Format(layer.ActivationBytes), ByteSize.Format(layer.ParameterBytes));
+        }
+
+        return table;
+    }
+
+    private static Table Schedules(OpenedJob opened, JobPlan plan)
+    {
+        var tokens = opened.Samples.TokensPerMicroBatch * opened.Job.Batch.MicroBatches;
+        var table = new Table().Border(TableBorder.Rounded).Title("Predicted")
+            .AddColumns("schedule", "chunks", "step", "tokens/s", "bubble", "peak activations", "memory of each stage");
+        foreach (var column in table.Columns.Skip(1).Take(4))
+        {
+            column.RightAligned();
+        }
+
+        foreach (var schedule in plan.Schedules)
+        {
+            if (schedule.Prediction is not { Simulation: var simulation } prediction)
+            {
+                table.AddRow(new Markup(schedule.Name), new Markup(Text($"{schedule.Chunks}")), new Markup("-"), new Markup("-"), new Markup("-"),
+                    new Markup($"[grey]{schedule.Problem.EscapeMarkup()}[/]"), new Markup(""));
+                continue;
+            }
+
+            var name = schedule == plan.Recommended ? $"[bold green]{schedule.Name}[/]" : schedule.Name;
+            table.AddRow(
+                name,
+                Text($"{schedule.Chunks}"),
+                Time(simulation.Makespan),
+                Text($"{tokens / simulation.Makespan:N0}"),
+                Text($"{100 * simulation.BubbleRate:F1}%"),
+                string.Join(' ', simulation.PeakActivations.Select(peak => Text($"{peak:0.##}"))),
+                string.Join(", ", prediction.Bytes.Select(ByteSize.Format)));
+        }
+
+        return table;
+    }
+
+    /// <summary>As <c>parallel.split</c> takes it: embedding and head go along uncounted.</summary>
+    private static int[] Split(OpenedJob opened, StepPrediction prediction) =>
+    [
+        .. prediction.Cuts.Select((cut, stage) => cut.GetOffsetAndLength(opened.Model.Layers.Count).Length
+            - (stage == 0 ? 1 : 0) - (stage == prediction.Cuts.Count - 1 ? 1 : 0)),
+    ];
+
+    private static string Time(double seconds) => seconds >= 1 ? Text($"{seconds:F2} s") : seconds >= 1e-3 ? Text($"{1e3 * seconds:F2} ms") : Text($"{1e6 * seconds:F0} us");
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

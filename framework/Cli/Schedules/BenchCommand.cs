@@ -1,0 +1,82 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Text.Json;
+using Pipeline.Core;
+using Pipeline.Runtime.StandIns;
+
+namespace Pipeline.Cli.Schedules;
+
+/// <summary><c>pipeline bench</c>: what the runtime itself does with time, without a model.</summary>
+internal static class BenchCommand
+{
+    private const int MostSteps = 10_000;
+
+    public static Command Create() => new("bench", "Measure the runtime itself.") { Schedule() };
+
+    private static Command Schedule()
+    {
+        var command = new Command("schedule", "Run a schedule with real actors and messages around stages that sleep, and compare with the simulator.");
+        var (options, durations) = (new ScheduleOptions(command), new DurationOptions(command, transfers: false));
+        var steps = new Option<int>("--steps")
+        {
+            Description = "Steps to run; the first only warms up, and at most the newest 50 are measured.",
+            DefaultValueFactory = _ => 10,
+            CustomParser = Steps,
+        };
+        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        command.Add(steps);
+        command.Add(json);
+        command.SetAction(async (parsed, stop) =>
+        {
+            var given = durations.Read(parsed);
+            if (!given.HaveUnit && new[] { given.Forward, given.InputGradient, given.WeightGradient }.Any(one => one.HasUnit is not null))
+            {
+                throw new BadInputException("bench schedule: stages sleep for real, so durations need a unit (ms, us, s).");
+            }
+
+            var schedule = options.Read(parsed, given.For, given.Longest);
+            var result = await ScheduleBench.RunAsync(schedule, given.For(schedule), parsed.GetValue(steps), stop);
+            parsed.InvocationConfiguration.Output.Write(parsed.GetValue(json) ? Json(result) : Text(result));
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static int Steps(ArgumentResult result)
+    {
+        if (int.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 2 and <= MostSteps)
+        {
+            return number;
+        }
+
+        result.AddError($"--steps must be a whole number from 2 to {MostSteps}, not \"{result.Tokens[0].Value}\".");
+        return 0;
+    }
+
+    private static string Json(ScheduleBenchResult result) => JsonSerializer.Serialize(
+        new
+        {
+            Schedule = result.Simulation.Schedule.Name,
+            result.Steps,
+            result.StepSeconds,
+            SimulatedSeconds = result.Simulation.Makespan,
+            BubbleRate = result.Bubble,
+            SimulatedBubbleRate = result.Simulation.BubbleRate,
+            BubbleRates = result.Bubbles,
+            SimulatedBubbleRates = result.Simulation.BubbleRates,
+            result.OverheadSeconds,
+        },
+        Summary.Json) + "\n";
+
+    private static string Text(ScheduleBenchResult result) => string.Create(CultureInfo.InvariantCulture, $"""
+        {result.Simulation.Schedule.Name}: {result.Simulation.Schedule.Ranks.Count} stages, {result.Simulation.Schedule.MicroBatches} micro-batches, {result.Steps} steps
+                     measured    simulated with the measured times
+          step       {Summary.Seconds(result.StepSeconds),-10}  {Summary.Seconds(result.Simulation.Makespan)}
+          bubble     {result.Bubble,-10:P2}  {result.Simulation.BubbleRate:P2}
+          by stage   {string.Join(' ', result.Bubbles.Select(bubble => bubble.ToString("P1", CultureInfo.InvariantCulture)))}
+          simulated  {string.Join(' ', result.Simulation.BubbleRates.Select(bubble => bubble.ToString("P1", CultureInfo.InvariantCulture)))}
+        Runtime overhead: {Summary.Seconds(Math.Max(0, result.OverheadSeconds))} an action of a stage.
+
+        """);
+}

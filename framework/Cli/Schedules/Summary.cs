@@ -1,0 +1,41 @@
+using System.Globalization;
+using System.Text.Json;
+using Pipeline.Core.Schedules;
+
+namespace Pipeline.Cli.Schedules;
+
+/// <summary>A simulated step in a few lines.</summary>
+internal static class Summary
+{
+    public const string UnitTimes = "every action takes 1, a whole backward 2";
+
+    public static JsonSerializerOptions Json { get; } = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    public static string Of(Simulation simulation, Func<double, string> time, string durations)
+    {
+        var schedule = simulation.Schedule;
+        var chunks = schedule.StagesOf.Max(held => held.Count);
+        return string.Create(CultureInfo.InvariantCulture, $"""
+            {schedule.Name}: {Count(schedule.Ranks.Count, "stage")} of {Count(chunks, "chunk")}, {Count(schedule.MicroBatches, "micro-batch")}; {durations}
+              makespan          {time(simulation.Makespan)}
+              longest span      {time(simulation.LongestSpan)}
+              bubble            {simulation.BubbleRate:p2}   by stage {string.Join(' ', simulation.BubbleRates.Select(rate => rate.ToString("p1", CultureInfo.InvariantCulture)))}
+              peak activations  {string.Join(' ', simulation.PeakActivations.Select(Plain))}   micro-batches, by stage
+            {(schedule.AccumulatesAscending ? "" : "  Gradients add up in an order of its own: exact only against one stage run in that order.\n")}
+            """).Replace("\r", "", StringComparison.Ordinal);
+    }
+
+    /// <summary>In the user's own unit.</summary>
+    public static string Plain(double time) => time.ToString("0.####", CultureInfo.InvariantCulture);
+
+    public static string Seconds(double time) => time switch
+    {
+        0 => "0 s",
+        < 1e-3 => string.Create(CultureInfo.InvariantCulture, $"{time * 1e6:0.###} us"),
+        < 1 => string.Create(CultureInfo.InvariantCulture, $"{time * 1e3:0.###} ms"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{time:0.####} s"),
+    };
+
+    private static string Count(int count, string what) =>
+        string.Create(CultureInfo.InvariantCulture, $"{count} {what}{(count == 1 ? "" : what.EndsWith("ch", StringComparison.Ordinal) ? "es" : "s")}");
+}

@@ -1,0 +1,97 @@
+using Pipeline.Core;
+using Pipeline.Core.Partitioning;
+using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Jobs;
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Planning;
+
+/// <summary>Decides a job's schedule and where its layers are cut. Layers are measured only where the answer depends on it.</summary>
+public sealed class JobLayout
+{
+    /// <summary>Seconds from the end of an action until its frame can start one on another stage actor of the process.</summary>
+    private const double HandOverInProcess = 20e-6;
+
+    private readonly OpenedJob opened;
+    private readonly Lazy<Planner> planner;
+
+    /// <param name="device">What the layers are measured on.</param>
+    /// <param name="profiles">What they cost, where that is known; measured when needed otherwise.</param>
+    public JobLayout(OpenedJob opened, Device device, IReadOnlyList<LayerProfile>? profiles = null)
+    {
+        this.opened = opened;
+        var (job, model) = (opened.Job, opened.Model);
+        planner = new(() => new(
+            profiles ?? new LayerProfiler(model, job, opened.Samples, device).Measure(),
+            new RecomputeRule(job.Parallel.Recompute),
+            job.Parallel.Split,
+            HandOverInProcess,
+            job.Parallel.MemoryLimit is { } limit ? ByteSize.Parse(limit) : null));
+    }
+
+    public Planner Planner => planner.Value;
+
+    /// <summary>The schedule that the job names.</summary>
+    /// <exception cref="BadInputException">A custom schedule's file is wrong or does not fit the job, or no automatic one fits its limit.</exception>
+    public Schedule Schedule() => opened.Job.Parallel.Schedule switch
+    {
+        CustomSchedule.Name => Custom(),
+        AutomaticSchedule.Name => Automatic(),
+        var name => Named(name),
+    };
+
+    /// <summary>A schedule of the catalog for this job, with the job's number of chunks or else its own.</summary>
+    public Schedule Named(string name)
+    {
+        var parallel = opened.Job.Parallel;
+        return ScheduleCatalog.Create(name, parallel.Stages, parallel.Chunks ?? ScheduleCatalog.DefaultChunks(name), opened.Job.Batch.MicroBatches);
+    }
+
+    /// <summary>What the search finds for this job's layers.</summary>
+    public Schedule Automatic()
+    {
+        var (parallel, layers) = (opened.Job.Parallel, opened.Job.Model.Layers);
+        return AutomaticSchedule.Find(
+            parallel.Stages,
+            opened.Job.Batch.MicroBatches,
+            parallel.Chunks ?? (layers < 2 * parallel.Stages ? 1 : null),
+            schedule => Planner.Times(schedule),
+            parallel.ActivationLimit ?? double.PositiveInfinity);
+    }
+
+    /// <returns>For each stage of the schedule the range of its layers.</returns>
+    /// <exception cref="BadInputException">No cut fits the memory limit.</exception>
+    public IReadOnlyList<Range> Cut(Schedule schedule)
+    {
+        var (parallel, layers) = (opened.Job.Parallel, opened.Model.Layers.Count);
+        if (parallel.Split is not ["auto"] && parallel.MemoryLimit is null)
+        {
+            return parallel.Split is ["even"] ? LayerSplit.Even(layers, schedule.Stages) : LayerSplit.Listed(layers, parallel.Split);
+        }
+
+        var isForced = schedule.Stages == 1 || schedule.Stages == layers - 2;
+        return isForced && parallel.MemoryLimit is null ? LayerSplit.Even(layers, schedule.Stages) : Planner.Predict(schedule)?.Cuts
+            ?? throw new BadInputException(
+                $"parallel.memory-limit: no cut of the layers lets each stage fit in {parallel.MemoryLimit} with the schedule {schedule.Name}; "
+                + "more stages, more micro-batches, or parallel.recompute = stage take less.");
+    }
+
+    private Schedule Custom()
+    {
+        var (parallel, microBatches) = (opened.Job.Parallel, opened.Job.Batch.MicroBatches);
+        var file = Path.Combine(opened.Folder, parallel.ScheduleFile!);
+        var schedule = CustomSchedule.Read(file);
+        var problem = schedule switch
+        {
+            _ when schedule.Ranks.Count != parallel.Stages => $"has {schedule.Ranks.Count} rows, and parallel.stages is {parallel.Stages}",
+            _ when schedule.MicroBatches != microBatches => $"has {schedule.MicroBatches} micro-batches, and batch.micro-batches is {microBatches}",
+            _ when schedule.Stages > opened.Job.Model.Layers => $"has {schedule.Stages} stages, more than model.layers, which is {opened.Job.Model.Layers}",
+            _ when parallel.PipelineStages is { } stages && stages != schedule.Stages =>
+                $"has {schedule.Stages} stages, and parallel.stages x parallel.chunks is {stages}",
+            _ when parallel.Split is not (["auto"] or ["even"]) && parallel.Split.Count != schedule.Stages =>
+                $"has {schedule.Stages} stages, and parallel.split has {parallel.Split.Count} numbers",
+            _ => null,
+        };
+        return problem is null ? schedule : throw new BadInputException($"parallel.schedule-file: {file} {problem}.");
+    }
+}

@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using Pipeline.Core.Data;
+using Pipeline.Core.Jobs;
+using Pipeline.Runtime.Stages;
+using Pipeline.Tensors.Devices;
+using Pipeline.Tensors.Models;
+using Pipeline.Tensors.Operators;
+using Pipeline.Tensors.Optimizers;
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Planning;
+
+/// <summary>Seconds of one layer and one micro-batch; the optimizer's are of a step.</summary>
+internal readonly record struct LayerTimes(double Forward, double InputGradient, double WeightGradient, double Optimizer);
+
+/// <summary>One layer with parameters of its own, run as a stage runs it. All calls come from one thread.</summary>
+internal sealed class LayerBench : IDisposable
+{
+    private readonly Device device;
+    private readonly Pass pass;
+    private readonly Parameter[] parameters;
+    private readonly AdamW optimizer;
+    private readonly IReadOnlyList<Segment> segments;
+
+    public LayerBench(ModelDefinition model, int index, JobFile job, Samples samples, Device device)
+    {
+        this.device = device;
+        pass = new Pass(job.Job.Seed, 1, 0, Training: true, Precision.Of(job.Precision.Compute));
+        var definition = model.Layers[index];
+        parameters = [.. definition.Parameters.Select(p => new Parameter(p, job.Job.Seed, Precision.Of(job.Precision.Parameters), device))];
+        optimizer = new AdamW(parameters, job.Optimizer);
+        var layer = definition.Build(parameters.ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal));
+        var last = index == model.Layers.Count - 1;
+        segments =
+        [
+            new((input, forward) => layer.Forward(input, forward) is var output && last
+                ? model.Loss(output, samples.Read(false, 1, 0, targets: true, device))
+                : output, Recompute: false),
+        ];
+    }
+
+    public long ParameterBytes => parameters.Sum(parameter => parameter.Value.NumberOfElements * parameter.Value.ElementSize);
+
+    /// <returns>In the caller's scope, without history.</returns>
+    public Tensor Output(Tensor input)
+    {
+        using var graph = new MicroBatchGraph(pass);
+        return graph.Forward(segments, input);
+    }
+
+    public LayerTimes Round(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        using var graph = new MicroBatchGraph(pass);
+        var start = Now();
+        var output = graph.Forward(segments, input);
+        var forward = Now();
+        using var gradient = ones_like(output);
+        var begin = Now();
+        graph.InputGradient(gradient);
+        var inputGradient = Now();
+        graph.WeightGradient();
+        var weightGradient = Now();
+        SquaredNorm.Of([.. parameters.Select(parameter => parameter.Gradient!)]);
+        optimizer.Apply(1, 0, 1);
+        var end = Now();
+        foreach (var parameter in parameters)
+        {
+            parameter.ClearGradient();
+        }
+
+        return new(Seconds(start, forward), Seconds(begin, inputGradient), Seconds(inputGradient, weightGradient), Seconds(weightGradient, end));
+    }
+
+    /// <summary>What a forward keeps: the growth of memory from some to twice as many micro-batches alive. On a GPU memory is handed out in
+    /// large blocks, so there it takes several to see.</summary>
+    public long ActivationBytes(Tensor input)
+    {
+        var count = device.type == TorchSharp.DeviceType.CPU ? 1 : 8;
+        var alive = new List<MicroBatchGraph>();
+        try
+        {
+            Grow();
+            var some = DeviceMemory.Used(device);
+            Grow();
+            return Math.Max(0, (DeviceMemory.Used(device) - some) / count);
+        }
+        finally
+        {
+            alive.ForEach(graph => graph.Dispose());
+        }
+
+        void Grow()
+        {
+            for (var i = 0; i < count; i++)
+            {
+                using var scope = NewDisposeScope();
+                alive.Add(new(pass));
+                alive[^1].Forward(segments, input);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var parameter in parameters)
+        {
+            parameter.ClearGradient();
+            parameter.Dispose();
+        }
+
+        optimizer.Dispose();
+    }
+
+    private long Now()
+    {
+        if (device.type != TorchSharp.DeviceType.CPU)
+        {
+            cuda.synchronize();
+        }
+
+        return Stopwatch.GetTimestamp();
+    }
+
+    private static double Seconds(long start, long end) => Stopwatch.GetElapsedTime(start, end).TotalSeconds;
+}

@@ -1,0 +1,17 @@
+using Pipeline.Core.Data;
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Stages;
+
+/// <summary>Micro-batches of samples as tensors.</summary>
+internal static class SampleReader
+{
+    /// <summary>The inputs of a micro-batch, or its targets: int64 (sequences, context), in the caller's scope.</summary>
+    /// <param name="batch">As in <see cref="Samples.Read"/>.</param>
+    public static Tensor Read(this Samples samples, bool validation, long batch, int microBatch, bool targets, Device device)
+    {
+        var tokens = new long[samples.TokensPerMicroBatch];
+        samples.Read(validation, batch, microBatch, targets, tokens);
+        return tensor(tokens, [samples.SequencesPerMicroBatch, samples.Context], device: device);
+    }
+}

@@ -1,0 +1,28 @@
+using System.Runtime.InteropServices;
+using static TorchSharp.torch;
+
+namespace Pipeline.Tensors.Devices;
+
+/// <summary>The CUDA runtime that libtorch has loaded, for what TorchSharp does not wrap. Its file name carries a version that belongs to the
+/// install, so the loaded one is looked up.</summary>
+internal static class CudaRuntime
+{
+    private static readonly Lazy<nint> Library = new(Find);
+
+    /// <summary>Bytes in use on the calling thread's current GPU.</summary>
+    public static unsafe long UsedMemory()
+    {
+        cuda.synchronize();
+        nuint free = 0, total = 0;
+        var memory = (delegate* unmanaged<nuint*, nuint*, int>)NativeLibrary.GetExport(Library.Value, "cudaMemGetInfo");
+        return memory(&free, &total) == 0 ? (long)(total - free) : 0;
+    }
+
+    private static nint Find()
+    {
+        var path = File.ReadLines("/proc/self/maps").Where(line => line.Contains("libcudart", StringComparison.Ordinal))
+            .Select(line => line[line.IndexOf('/', StringComparison.Ordinal)..]).FirstOrDefault()
+            ?? throw new InvalidOperationException("libtorch runs on a GPU, but no CUDA runtime is loaded.");
+        return NativeLibrary.Load(path);
+    }
+}

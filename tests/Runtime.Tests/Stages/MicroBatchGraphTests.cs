@@ -1,0 +1,83 @@
+using Pipeline.Core.Partitioning;
+using Pipeline.Runtime.Stages;
+using Pipeline.Runtime.Tests.Runs;
+using Pipeline.Tensors.Devices;
+using Pipeline.Tensors.Models;
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Tests.Stages;
+
+/// <summary>Native memory is counted for the whole process, so nothing else may run meanwhile.</summary>
+[Collection(nameof(Alone))]
+public class MicroBatchGraphTests
+{
+    private const int Elements = 1 << 20;
+    private static readonly Pass Training = new(1, 1, 0, true, ScalarType.Float32);
+
+    /// <summary>The addition keeps nothing for its backward, so nothing may be left when the receiver has let go of the output.</summary>
+    [Fact]
+    public void An_output_that_was_handed_over_is_not_kept_for_its_bytes()
+    {
+        using var graph = new MicroBatchGraph(Training);
+        var before = DeviceMemory.Used(CPU);
+        using (NewDisposeScope())
+        {
+            graph.Forward(Segments(input => input + 1), zeros(Elements));
+            // The input, the output, and its clone at most.
+            Assert.InRange(DeviceMemory.Used(CPU) - before, 8L * Elements, 13L * Elements);
+        }
+
+        // The input alone: it is the leaf that the gradient arrives at.
+        Assert.InRange(DeviceMemory.Used(CPU) - before, 4L * Elements, 5L * Elements);
+        using var scope = NewDisposeScope();
+        Assert.Equal(3, graph.InputGradient(full(Elements, 3f))![0].item<float>());
+    }
+
+    /// <summary>tanh has its output for its backward: giving the bytes up must not touch that.</summary>
+    [Fact]
+    public void An_output_that_its_own_backward_needs_is_kept()
+    {
+        using var scope = NewDisposeScope();
+        using var graph = new MicroBatchGraph(Training);
+        var input = randn(100);
+        graph.Forward(Segments(value => value.tanh()), input);
+        var expected = 1 - input.tanh().pow(2);
+        Assert.Equal(0, (graph.InputGradient(ones(100))! - expected).abs().max().item<float>(), 1e-6);
+    }
+
+    [Theory]
+    [InlineData("none", 9)]
+    [InlineData("stage", 2)]
+    [InlineData("2", 7)]
+    [InlineData("1", 5)]
+    public void Recompute_keeps_only_inputs_and_gives_the_same_bits(string rule, int kept)
+    {
+        // Four layers: the stage's input, and of each layer its output, which is the next one's input, and one tensor more where it is not recomputed.
+        var layers = Enumerable.Range(0, 4).Select(_ => new TwoTanhLayer()).ToArray();
+        var segments = Segment.Cut(layers, 1, 6, new RecomputeRule(rule), (output, _) => output);
+        using var graph = new MicroBatchGraph(Training);
+        using var scope = NewDisposeScope();
+        var (input, gradient) = (randn(Elements), randn(Elements));
+        var before = DeviceMemory.Used(CPU);
+        Tensor output;
+        using (var forward = NewDisposeScope())
+        {
+            output = graph.Forward(segments, input.clone()).MoveToOuterDisposeScope();
+        }
+
+        Assert.InRange((DeviceMemory.Used(CPU) - before) / (4.0 * Elements), kept - 0.01, kept + 0.3);
+        var actual = graph.InputGradient(gradient)!;
+
+        using var plain = new MicroBatchGraph(Training);
+        var whole = Segment.Cut(layers, 1, 6, new RecomputeRule("none"), (value, _) => value);
+        Assert.Equal(0, (plain.Forward(whole, input.clone()) - output).abs().max().item<float>());
+        Assert.Equal(0, (plain.InputGradient(gradient)! - actual).abs().max().item<float>());
+    }
+
+    private static IReadOnlyList<Segment> Segments(Func<Tensor, Tensor> run) => [new((input, _) => run(input), false)];
+
+    private sealed class TwoTanhLayer : Layer
+    {
+        public override Tensor Forward(Tensor input, Pass pass) => input.tanh().tanh();
+    }
+}
