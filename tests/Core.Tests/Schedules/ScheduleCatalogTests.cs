@@ -27,8 +27,7 @@ public class ScheduleCatalogTests
     {
         foreach (var (ranks, chunks, microBatches) in Layouts(name))
         {
-            var schedule = ScheduleCatalog.Create(name, ranks, chunks, microBatches);
-            ScheduleValidator.Validate(schedule);
+            var schedule = ScheduleCatalog.Create(name, ranks, chunks, microBatches);   // validates it
             Assert.Equal((name, ranks, ranks * chunks, microBatches), (schedule.Name, schedule.Ranks.Count, schedule.Stages, schedule.MicroBatches));
             Assert.All(schedule.StagesOf, stages => Assert.Equal(chunks, stages.Count));
             Assert.Equal(name != "looped-bfs" || microBatches == 1, schedule.AccumulatesAscending);
