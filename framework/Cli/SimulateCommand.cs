@@ -15,7 +15,8 @@ internal static class SimulateCommand
         var input = Duration("--backward-input", "The gradient of a stage's input, likewise.");
         var weight = Duration("--backward-weight", "The gradients of a stage's weights, likewise; a whole backward takes both.");
         var transfer = Duration("--transfer", "Latency of a hand-over between two stages; 0 by default.");
-        var optimizer = Duration("--optimizer", "The optimizer step after all stages have ended, or a list with one for each; without it there is no such barrier.");
+        var optimizer = Duration(
+            "--optimizer", "The optimizer step after all stages have ended, or a list with one for each; without it there is no such barrier.");
         var gantt = new Option<bool>("--gantt") { Description = "Print the chart only." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         var command = new Command("simulate", "Predict a step's time, bubble and memory from the durations of its actions.");
