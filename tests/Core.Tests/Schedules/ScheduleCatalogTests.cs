@@ -67,6 +67,13 @@ public class ScheduleCatalogTests
         });
     }
 
+    // No golden file has it: written out from its definition, with the change to split backwards in its last phases.
+    [Fact]
+    public void DualPipeV_of_two_ranks_and_four_micro_batches() => Assert.Equal(
+        "0F0,0F1,0F2,3F0,3I0,3W0,3F1,0F3,3B1,3F2,0B0,3B2,3F3,0B1,3B3,0I2,0W2,0I3,0W3\n"
+        + "1F0,2F0,1F1,2F1,1F2,2B0,2F2,1B0,1F3,2B1,2F3,1B1,2B2,1B2,2I3,1I3,2W3,1W3\n",
+        ScheduleCatalog.Create("dualpipe-v", 2, 2, 4).ToCsv());
+
     [Fact]
     public void With_gpipe_a_rank_holds_the_activations_of_all_micro_batches() =>
         AssertPeaks("gpipe", (_, _, _, microBatches) => microBatches);
