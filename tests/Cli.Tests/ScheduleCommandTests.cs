@@ -30,9 +30,9 @@ public sealed class ScheduleCommandTests : IDisposable
               bubble            33.33 %   by stage 33.3 % 33.3 %
               peak activations  2 1   micro-batches, by stage
 
-                   |0             |5
-            rank 0 F0-F1-      B0----   B1----
-            rank 1    F0-B0----F1-B1----
+                    |0             |5
+            stage 0 F0-F1-      B0----   B1----
+            stage 1    F0-B0----F1-B1----
 
             """,
             Run("schedule 1f1b --stages 2 --micro-batches 2"));
