@@ -16,8 +16,8 @@ public sealed class InspectCommandTests(InspectCommandTests.Trained run) : IClas
         Assert.Equal("Step 20 of 1 to 20: 1f1b, 2 stages, 4 micro-batches.", lines[0]);
         Assert.Matches(@"^Measured: [\d.]+ ms, bubble [\d.]+%\. Planned: [\d.]+ ms, bubble [\d.]+%\.$", lines[1]);
         Assert.Matches(@"^The slowest stage is [01]: [\d.]+ ms of work, [\d.]+ times the mean\.$", lines[2]);
-        Assert.Equal(2, lines.Count(line => line.StartsWith("stage 0   F", StringComparison.Ordinal)));
-        Assert.Equal(2, lines.Count(line => line.StartsWith("stage 1    ", StringComparison.Ordinal)));   // it waits for the first
+        Assert.Equal(2, lines.Count(line => line.StartsWith("stage 0 F", StringComparison.Ordinal)));
+        Assert.Equal(2, lines.Count(line => line.StartsWith("stage 1  ", StringComparison.Ordinal)));   // it waits for the first
         Assert.All(lines, line => Assert.InRange(line.Length, 0, 120));
         Assert.DoesNotContain('\u001b', output);
     }

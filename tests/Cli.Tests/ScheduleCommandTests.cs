@@ -30,9 +30,9 @@ public sealed class ScheduleCommandTests : IDisposable
               bubble            33.33 %   by stage 33.3 % 33.3 %
               peak activations  2 1   micro-batches, by stage
 
-                   |0             |5
-            rank 0 F0-F1-      B0----   B1----
-            rank 1    F0-B0----F1-B1----
+                    |0             |5
+            stage 0 F0-F1-      B0----   B1----
+            stage 1    F0-B0----F1-B1----
 
             """,
             Run("schedule 1f1b --stages 2 --micro-batches 2"));
@@ -45,16 +45,15 @@ public sealed class ScheduleCommandTests : IDisposable
             .RootElement;
         Assert.Equal(0.1083, json.GetProperty("bubble_rate").GetDouble(), 1e-4);
         Assert.Equal(1.2366, json.GetProperty("longest_span").GetDouble(), 1e-3);
-        Assert.True(json.GetProperty("makespan").GetDouble() > json.GetProperty("longest_span").GetDouble());
         Assert.Equal(Enumerable.Repeat(15.0, 8), json.GetProperty("peak_activations").EnumerateArray().Select(peak => peak.GetDouble()));
         Assert.Equal((8, 8), (json.GetProperty("bubble_rates").GetArrayLength(), json.GetProperty("spans").GetArrayLength()));
     }
 
     [Theory]
-    [InlineData("--forward .5 --backward-input 1e0 --backward-weight 1", 10.5)]
-    [InlineData("--forward 500ms --backward-input 1s --backward-weight 1000000us --transfer 0", 10.5)]
-    [InlineData("--forward .5,.5 --backward-input 1,1 --backward-weight 1 --transfer .25", 11.25)]
-    [InlineData("--forward .5 --backward-input 1 --backward-weight 1 --optimizer 1,2", 12.5)]
+    [InlineData("--forward .5 --backward-input 1e0 --backward-weight 1", 10)]
+    [InlineData("--forward 500ms --backward-input 1s --backward-weight 1000000us --transfer 0", 10)]
+    [InlineData("--forward .5,.5 --backward-input 1,1 --backward-weight 1 --transfer .25", 10.5)]
+    [InlineData("--forward .5 --backward-input 1 --backward-weight 1 --optimizer 1,2", 12)]
     public void Durations_are_read(string durations, double makespan) => Assert.Equal(
         makespan,
         JsonDocument.Parse(Run($"simulate gpipe --stages 2 --micro-batches 3 {durations} --json")).RootElement.GetProperty("makespan").GetDouble(),

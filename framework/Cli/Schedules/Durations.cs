@@ -40,8 +40,9 @@ internal sealed record Durations(string Option, IReadOnlyList<double> Values, bo
         var number = unit.Name is null ? text : text[..^unit.Name.Length].TrimEnd();
         if (!double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) || !(value >= 0 && value <= Most))
         {
+            var shown = QuotedText.Of(QuotedText.Shorten(text));
             throw new BadInputException(
-                $"{option} must be durations from 0 to 1e12 such as 0.5 or 12ms (or s, us), separated by commas, not {QuotedText.Of(QuotedText.Shorten(text))}.");
+                $"{option} must be durations from 0 to 1e12 such as 0.5 or 12ms (or s, us), separated by commas, not {shown}.");
         }
 
         return unit.Name is not null ? (value * unit.Seconds, true) : (value, value == 0 ? null : false);

@@ -22,7 +22,10 @@ internal sealed class ScheduleOptions
     private readonly Option<int?> chunks = WholeNumber(
         "--chunks", ScheduleCatalog.MostStages, "Chunks of the model on each stage; the schedule's own number by default.");
 
-    private readonly Option<string?> file = new("--file") { Description = "For custom: the schedule as CSV, one row a stage, cells such as 0F0,0I0,0W0,0B0." };
+    private readonly Option<string?> file = new("--file")
+    {
+        Description = "For custom: the schedule as CSV, one row a stage, cells such as 0F0,0I0,0W0,0B0.",
+    };
 
     private readonly Option<double?> memoryLimit = new("--memory-limit")
     {
@@ -60,7 +63,8 @@ internal sealed class ScheduleOptions
         var peak = Simulator.Run(schedule, times(schedule)).PeakActivations.Max();
         Refuse(
             peak > limit + 1e-9,
-            string.Create(CultureInfo.InvariantCulture, $"{schedule.Name} holds up to {peak:0.###} micro-batches, more than --memory-limit {limit}."));
+            string.Create(
+                CultureInfo.InvariantCulture, $"{schedule.Name} holds up to {peak:0.###} micro-batches, more than --memory-limit {limit}."));
         return schedule;
     }
 

@@ -15,11 +15,12 @@ internal static class Summary
     {
         var schedule = simulation.Schedule;
         var chunks = schedule.StagesOf.Max(held => held.Count);
+        var rates = string.Join(' ', simulation.BubbleRates.Select(rate => rate.ToString("p1", CultureInfo.InvariantCulture)));
         return string.Create(CultureInfo.InvariantCulture, $"""
             {schedule.Name}: {Count(schedule.Ranks.Count, "stage")} of {Count(chunks, "chunk")}, {Count(schedule.MicroBatches, "micro-batch")}; {durations}
               makespan          {time(simulation.Makespan)}
               longest span      {time(simulation.LongestSpan)}
-              bubble            {simulation.BubbleRate:p2}   by stage {string.Join(' ', simulation.BubbleRates.Select(rate => rate.ToString("p1", CultureInfo.InvariantCulture)))}
+              bubble            {simulation.BubbleRate:p2}   by stage {rates}
               peak activations  {string.Join(' ', simulation.PeakActivations.Select(Plain))}   micro-batches, by stage
             {(schedule.AccumulatesAscending ? "" : "  Gradients add up in an order of its own: exact only against one stage run in that order.\n")}
             """).Replace("\r", "", StringComparison.Ordinal);
@@ -37,5 +38,6 @@ internal static class Summary
     };
 
     private static string Count(int count, string what) =>
-        string.Create(CultureInfo.InvariantCulture, $"{count} {what}{(count == 1 ? "" : what.EndsWith("ch", StringComparison.Ordinal) ? "es" : "s")}");
+        count == 1 ? $"1 {what}"
+            : string.Create(CultureInfo.InvariantCulture, $"{count} {what}{(what.EndsWith("ch", StringComparison.Ordinal) ? "es" : "s")}");
 }

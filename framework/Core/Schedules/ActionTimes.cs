@@ -46,7 +46,8 @@ public sealed record ActionTimes(
             : durations.Count == stages ? [.. durations]
             : throw new BadInputException(stages == ranks
                 ? $"A list of durations must have 1 entry or one for each of the {ranks} stages, not {durations.Count} entries."
-                : $"A list of durations must have 1 entry, one for each of the {ranks} stages, or one for each of their {stages} chunks, not {durations.Count} entries.");
+                : $"A list of durations must have 1 entry, one for each of the {ranks} stages, or one for each of their {stages} chunks, "
+                    + $"not {durations.Count} entries.");
     }
 
     private static IReadOnlyList<double>? ByRank(Schedule schedule, IReadOnlyList<double>? durations) => durations switch

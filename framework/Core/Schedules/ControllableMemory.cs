@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Pipeline.Core.Schedules;
 
 /// <summary>V-Half and V-Min (Qi et al. 2024, arXiv:2405.15362): two chunks in V placement with less memory than 1F1B's p, the same on every
@@ -12,6 +14,9 @@ internal static class ControllableMemory
     private const int MostBlocks = 64;
     private const int MostActions = 500_000;
 
+    /// <summary>Blocks are searched once.</summary>
+    private static readonly ConcurrentDictionary<(int Ranks, int MicroBatches, int Memory), BuildingBlock> Found = new();
+
     /// <summary>V-Half: at most p/2 + 1 micro-batches alive on a rank.</summary>
     public static IEnumerable<IEnumerable<PipelineAction>> Half(int ranks, int chunks, int microBatches) =>
         Generate(ranks, microBatches, memory: (ranks / 2) + 1);
@@ -22,20 +27,22 @@ internal static class ControllableMemory
 
     private static IReadOnlyList<IEnumerable<PipelineAction>> Generate(int ranks, int microBatches, int memory)
     {
-        // Twice as many micro-batches as ranks show the steady state; few blocks are tried where each is expensive.
+        // Twice as many micro-batches as ranks show the steady state.
         var enough = Math.Min(microBatches, 2 * ranks);
-        var affordable = Math.Clamp(MostActions / (6 * ranks * enough), 1, MostBlocks);
-        var best = BuildingBlock.All(ranks, LongestStep, LongestTurn)
+        var block = Found.GetOrAdd((ranks, enough, memory), key => Search(key.Ranks, key.MicroBatches, key.Memory));
+        return Fill(block, ranks, microBatches, memory).Schedule.Ranks;
+    }
+
+    private static BuildingBlock Search(int ranks, int microBatches, int memory) =>
+        BuildingBlock.All(ranks, LongestStep, LongestTurn)
             .Where(block => block.Peak(ranks) <= 2 * memory)
             .OrderBy(block => block.Length(ranks))
-            .Take(affordable)
-            .MinBy(block => Fill(block, enough).LongestSpan);
-        return Fill(best, microBatches).Schedule.Ranks;
+            .Take(Math.Clamp(MostActions / (6 * ranks * microBatches), 1, MostBlocks))   // few where each is expensive
+            .MinBy(block => Fill(block, ranks, microBatches, memory).LongestSpan);
 
-        Simulation Fill(BuildingBlock block, int count)
-        {
-            var orders = block.Orders(ranks, count);
-            return ListScheduling.Run(orders, ActionTimes.PerRank(orders, 1, 1, 1), memory, threshold: 0)!;
-        }
+    private static Simulation Fill(BuildingBlock block, int ranks, int microBatches, int memory)
+    {
+        var orders = block.Orders(ranks, microBatches);
+        return ListScheduling.Run(orders, ActionTimes.PerRank(orders, 1, 1, 1), memory, threshold: 0)!;
     }
 }

@@ -7,6 +7,7 @@ internal sealed class CriticalPathSearch
     private const int LongestMove = 8;
     private const double FirstTolerance = 0.2;   // of a mean action
     private const int MostTries = 100_000;
+    private const int TriesPerAction = 100;
     private const long MostActions = 150_000_000;   // visited by all tries
 
     private readonly Schedule schedule;
@@ -55,7 +56,7 @@ internal sealed class CriticalPathSearch
     private int[][]? Run()
     {
         var random = new Random(1);   // the same exchanges on every machine
-        var tries = (int)Math.Min(MostTries, MostActions / actions.Length);
+        var tries = (int)Math.Min(Math.Min(MostTries, (long)TriesPerAction * actions.Length), MostActions / actions.Length);
         var cost = Evaluate();
         var (bestCost, best) = (cost, (int[][]?)null);
         var path = CriticalPairs();

@@ -3,8 +3,8 @@ using Pipeline.Core.Configuration;
 
 namespace Pipeline.Core.Schedules;
 
-/// <summary>A schedule from a file in the text form of torch.distributed.pipelining: one row a rank, cells separated by commas. Stages and micro-batches are
-/// counted from what is there; empty cells, with which others align the columns, are passed over.</summary>
+/// <summary>A schedule from a file in the text form of torch.distributed.pipelining: one row a rank, cells separated by commas. Stages and
+/// micro-batches are counted from what is there; empty cells, with which others align the columns, are passed over.</summary>
 public static class CustomSchedule
 {
     public const string Name = "custom";
@@ -65,7 +65,8 @@ public static class CustomSchedule
         }
         catch (FormatException)
         {
-            throw new BadInputException($"{where}: {QuotedText.Of(QuotedText.Shorten(text))} is not an action; an action is stage, F, B, I or W, micro-batch, as in 2F0.");
+            var shown = QuotedText.Of(QuotedText.Shorten(text));
+            throw new BadInputException($"{where}: {shown} is not an action; an action is stage, F, B, I or W, micro-batch, as in 2F0.");
         }
 
         Refuse(action.Stage >= ScheduleCatalog.MostStages, Text($"{where}: stages are numbered 0 to {ScheduleCatalog.MostStages - 1}, not {action.Stage}."));

@@ -35,17 +35,20 @@ public sealed class Schedule
     /// <summary>For each rank its stages, ascending.</summary>
     public IReadOnlyList<IReadOnlyList<int>> StagesOf { get; }
 
-    /// <summary>Every stage adds up its weight gradients in ascending order of micro-batches, so that the result is the same to the last
-    /// bit as that of any other such schedule. Where it is false (looped-bfs runs its backwards in descending order) the result is exact
-    /// only against one stage that runs in the same order; the sums of floating-point numbers depend on theirs.</summary>
-    public bool AccumulatesAscending => Ranks.All(row => row
-        .Where(action => action.GivesWeightGradient)
-        .GroupBy(action => action.Stage, action => action.MicroBatch)
-        .All(order => order.Zip(order.Skip(1)).All(pair => pair.First < pair.Second)));
+    /// <summary>Every stage runs its backwards, input gradients (which add to small weights) and weight gradients, in ascending order of
+    /// micro-batches, so that the result is the same to the last bit as that of any other such schedule. Where it is false (looped-bfs
+    /// runs its backwards in descending order) the result is exact only against one stage that runs in the same order: the sums of
+    /// floating-point numbers depend on theirs.</summary>
+    public bool AccumulatesAscending => Ranks.All(row =>
+        IsAscending(row.Where(action => action.GivesInputGradient)) && IsAscending(row.Where(action => action.GivesWeightGradient)));
 
     /// <summary>The rank that holds a stage.</summary>
     public int RankOf(int stage) => rankOf[stage];
 
     /// <summary>One row a rank, actions separated by commas: the text form of torch.distributed.pipelining.</summary>
     public string ToCsv() => string.Join('\n', Ranks.Select(actions => string.Join(',', actions))) + "\n";
+
+    private static bool IsAscending(IEnumerable<PipelineAction> actions) => actions
+        .GroupBy(action => action.Stage, action => action.MicroBatch)
+        .All(order => order.Zip(order.Skip(1)).All(pair => pair.First < pair.Second));
 }

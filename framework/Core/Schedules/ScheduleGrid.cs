@@ -13,7 +13,8 @@ internal static class ScheduleGrid
     public static string Mark(Schedule schedule, int rank, int cell, string problem)
     {
         var (top, bottom) = Window(rank, schedule.Ranks.Count, MostRows);
-        var rows = Enumerable.Range(top, bottom - top).Select(r => Row(schedule.Ranks[r], cell, r == rank) + (r == rank ? $"   <-- {problem}" : ""));
+        var rows = Enumerable.Range(top, bottom - top)
+            .Select(r => Row(schedule.Ranks[r], cell, r == rank) + (r == rank ? $"   <-- {problem}" : ""));
         IEnumerable<string> lines = [.. Left(top, "above"), .. rows, .. Left(schedule.Ranks.Count - bottom, "below")];
         return string.Join('\n', lines);
     }
@@ -22,9 +23,9 @@ internal static class ScheduleGrid
     {
         var (from, to) = Window(marked, row.Count, MostCells);
         var cells = Enumerable.Range(from, to - from).Select(c => isMarked && c == marked ? $"[{row[c]}]" : $"{row[c]}");
-        IEnumerable<string> shown =
-            [.. from > 0 ? ["..."] : Array.Empty<string>(), .. cells, .. to < row.Count ? ["..."] : Array.Empty<string>(), .. isMarked && marked == row.Count ? ["[ ]"] : Array.Empty<string>()];
-        return string.Join(' ', shown);
+        var (before, after) = (from > 0 ? "... " : "", to < row.Count ? " ..." : "");
+        var end = isMarked && marked == row.Count ? " [ ]" : "";
+        return (before + string.Join(' ', cells) + after + end).TrimStart();
     }
 
     private static IEnumerable<string> Left(int rows, string where) =>

@@ -1,8 +1,8 @@
 namespace Pipeline.Core.Schedules;
 
-/// <summary>Searches schedules with one stage a rank: each rank warms up with its own number of forwards, then alternates an input gradient and
-/// a forward; weight gradients go where the real durations leave room (as in the zero-bubble paper's scheduler, arXiv:2401.10241,
-/// section 3.1, which this extends by climbing).</summary>
+/// <summary>Searches schedules with one stage a rank: each rank warms up with its own number of forwards, then alternates an input gradient
+/// and a forward; weight gradients go where the real durations leave room (as in the zero-bubble paper's scheduler,
+/// arXiv:2401.10241, section 3.1; here the warm-ups are climbed from several starts).</summary>
 internal sealed class WarmupSearch
 {
     private const int MostActions = 4_000_000;
@@ -45,7 +45,8 @@ internal sealed class WarmupSearch
             slowest = Math.Max(slowest, times.Forward[rank]);
             return slowest > 0 ? (int)Math.Min(most, time / slowest) : 1;
         });
-        return [Bounded(fits), Bounded(Enumerable.Range(0, ranks).Select(rank => ranks - rank)), Bounded(Enumerable.Range(0, ranks).Select(rank => (2 * (ranks - rank)) - 1))];
+        var left = Enumerable.Range(0, ranks).Select(rank => ranks - rank);
+        return [Bounded(fits), Bounded(left), Bounded(left.Select(following => (2 * following) - 1))];
     }
 
     /// <summary>Within memory, and no rank with fewer than the next: that one would wait for ever for a forward before its first gradient.</summary>
@@ -92,7 +93,8 @@ internal sealed class WarmupSearch
         if (!tried.TryGetValue(key, out var best))
         {
             var orders = new Schedule("warm-ups", microBatches, [.. warmups.Select((count, rank) => Row(rank, count))]);
-            best = Thresholds.Select(threshold => ListScheduling.Run(orders, times, memoryLimit, threshold)!).MinBy(AutomaticSchedule.CostOf)!;
+            best = Thresholds.Select(threshold => ListScheduling.Run(orders, times, memoryLimit, threshold)!)
+                .MinBy(AutomaticSchedule.CostOf)!;
             tried.Add(key, best);
             effort -= Thresholds.Length;
         }

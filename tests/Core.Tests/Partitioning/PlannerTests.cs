@@ -50,10 +50,10 @@ public class PlannerTests
     {
         var schedule = ScheduleCatalog.Create("gpipe", 2, 1, 4);
         // An uneven model: the first layers are cheap in time but large.
-        LayerProfile[] uneven = [Model[0], .. Model[1..5].Select((layer, index) => index < 2 ? layer with { ActivationBytes = 100 } : layer), Model[5]];
+        LayerProfile[] uneven = [Model[0], .. Model[1..5].Select((layer, index) => index < 2 ? layer with { ActivationBytes = 200 } : layer), Model[5]];
         Assert.Equal([0..3, 3..6], new Planner(uneven, new("none"), ["auto"], 0, null).Cut(schedule));
-        Assert.Equal([0..2, 2..6], new Planner(uneven, new("none"), ["auto"], 0, 1950).Cut(schedule));
-        Assert.Null(new Planner(uneven, new("none"), ["auto"], 0, 1500).Predict(schedule));
+        Assert.Equal([0..2, 2..6], new Planner(uneven, new("none"), ["auto"], 0, 2400).Cut(schedule));
+        Assert.Null(new Planner(uneven, new("none"), ["auto"], 0, 2000).Predict(schedule));
     }
 
     [Fact]

@@ -53,7 +53,8 @@ public class ScheduleValidatorTests
         ScheduleValidator.Validate(descending);
         Assert.False(descending.AccumulatesAscending);
         Assert.False(ScheduleText.Parse(2, "0F0 0F1 0I0 0I1 0W1 0W0").AccumulatesAscending);
-        Assert.True(ScheduleText.Parse(2, "0F0 0F1 0I1 0I0 0W0 0W1").AccumulatesAscending);
+        Assert.False(ScheduleText.Parse(2, "0F0 0F1 0I1 0I0 0W0 0W1").AccumulatesAscending);
+        Assert.True(ScheduleText.Parse(2, "0F1 0F0 0I0 0I1 0W0 0W1").AccumulatesAscending);
     }
 
     [Fact]
