@@ -17,28 +17,34 @@ internal static class TrainingBenchmark
         var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 5 };
         var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 200 };
         var microBatches = new Option<int[]>("--micro-batches") { DefaultValueFactory = _ => [2, 3, 4], AllowMultipleArgumentsPerToken = true };
-        var command = new Command("training", "Step time against a plain loop and PyTorch.") { job, text, peer, rounds, steps, microBatches };
+        var schedules = new Option<string[]>("--schedules") { DefaultValueFactory = _ => ["1f1b", "zb-h1", "zb-v"], AllowMultipleArgumentsPerToken = true };
+        var command = new Command("training", "Step time against a plain loop and PyTorch.") { job, text, peer, rounds, steps, microBatches, schedules };
         command.SetAction(parsed => Run(
             parsed.GetRequiredValue(job),
             parsed.GetRequiredValue(text),
             parsed.GetValue(peer),
             parsed.GetValue(rounds),
             parsed.GetValue(steps),
-            parsed.GetRequiredValue(microBatches)));
+            [.. from schedule in parsed.GetRequiredValue(schedules) from m in parsed.GetRequiredValue(microBatches) select new Layout(schedule, m)]));
         return command;
     }
 
-    private static void Run(string job, string text, string? peer, int rounds, int steps, int[] microBatches)
+    private sealed record Layout(string Schedule, int MicroBatches)
     {
-        var columns = microBatches.Select(m => $"m={m}").Append("plain").Concat(peer is null ? [] : ["peer"]).ToArray();
+        public override string ToString() => $"{Schedule} m={MicroBatches}";
+    }
+
+    private static void Run(string job, string text, string? peer, int rounds, int steps, Layout[] layouts)
+    {
+        var columns = layouts.Select(layout => $"{layout}").Append("plain").Concat(peer is null ? [] : ["peer"]).ToArray();
         var table = new List<Dictionary<string, double>>();
         Console.WriteLine($"step time in ms, median of {steps} steps; {Environment.ProcessorCount} cores");
         for (var round = 0; round < rounds; round++)
         {
             var row = new Dictionary<string, double>(StringComparer.Ordinal);
-            foreach (var m in microBatches)
+            foreach (var layout in layouts)
             {
-                row[$"m={m}"] = Pipeline(job, text, steps, m);
+                row[$"{layout}"] = Pipeline(job, text, steps, layout);
             }
 
             row["plain"] = Number(Start("dotnet", [typeof(TrainingBenchmark).Assembly.Location, "plain", job, .. Sets(text, steps, 1)]));
@@ -51,7 +57,7 @@ internal static class TrainingBenchmark
             Console.WriteLine(string.Join("  ", columns.Select(c => string.Create(CultureInfo.InvariantCulture, $"{c} {row[c],7:F2}"))));
         }
 
-        var best = microBatches.Select(m => $"m={m}").MinBy(c => Figures.Median(table.Select(row => row[c])))!;
+        var best = layouts.Select(layout => $"{layout}").MinBy(c => Figures.Median(table.Select(row => row[c])))!;
         foreach (var other in columns.Where(c => c is "plain" or "peer"))
         {
             var ratio = Figures.Median(table.Select(row => row[best] / row[other]));
@@ -59,13 +65,14 @@ internal static class TrainingBenchmark
         }
     }
 
-    private static double Pipeline(string job, string text, int steps, int microBatches)
+    private static double Pipeline(string job, string text, int steps, Layout layout)
     {
         var directory = Directory.CreateTempSubdirectory("pipeline-benchmark-");
         try
         {
             var program = Path.Combine(AppContext.BaseDirectory, "pipeline.dll");
-            var set = Sets(text, steps, microBatches).Concat(["--set", $"job.directory={Path.Combine(directory.FullName, "run")}"]);
+            var set = Sets(text, steps, layout.MicroBatches).Concat(
+                ["--set", $"job.directory={Path.Combine(directory.FullName, "run")}", "--set", $"parallel={{stages=2,schedule={layout.Schedule}}}"]);
             return 1e3 * Json(Start("dotnet", [program, "train", job, "--json", .. set]), "median_step_seconds");
         }
         finally

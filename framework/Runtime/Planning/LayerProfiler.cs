@@ -29,7 +29,6 @@ public sealed class LayerProfiler(ModelDefinition model, JobFile job, Samples sa
             if (!known.TryGetValue(kind, out var measured))
             {
                 measured = Measure(layer, input);
-                measured.Output.MoveToOuterDisposeScope();
                 known.Add(kind, measured);
             }
 

@@ -11,9 +11,10 @@ public sealed class Alone;
 public class LeakTests
 {
     [Theory]
-    [InlineData("1f1b")]
-    [InlineData("gpipe")]
-    public async Task Five_hundred_steps_keep_live_tensors_and_memory_flat(string schedule)
+    [InlineData("schedule=1f1b")]
+    [InlineData("schedule=zb-v")]
+    [InlineData("schedule=interleaved-zb,recompute=1")]
+    public async Task Five_hundred_steps_keep_live_tensors_and_memory_flat(string layout)
     {
         using var run = new TestRun();
         var counts = new List<(long Tensors, long Resident)>();
@@ -26,7 +27,7 @@ public class LeakTests
             }
         };
         var before = Tensor.TotalCount;
-        await run.RunAsync("parallel.stages=2", $"parallel.schedule={schedule}", "job.steps=500", "model.dropout=0.1", "evaluation.every=10", "evaluation.batches=1");
+        await run.RunAsync($"parallel={{stages=2,{layout}}}", "job.steps=500", "model.dropout=0.1", "evaluation.every=10", "evaluation.batches=1");
         Assert.Equal(before, Tensor.TotalCount);
 
         Assert.All(counts, count => Assert.Equal(counts[0].Tensors, count.Tensors));
@@ -42,7 +43,7 @@ public class LeakTests
         foreach (var (stage, kind) in new[] { (0, ActionKind.Forward), (2, ActionKind.Forward), (2, ActionKind.InputGradient), (3, ActionKind.WeightGradient) })
         {
             await run.RunAsync(
-                false, ["parallel.stages=4"], (index, executor) => index == stage ? new FailingExecutor(executor, stage, kind) : executor,
+                false, [kind == ActionKind.WeightGradient ? "parallel={stages=2,schedule=zb-v}" : "parallel.stages=4"], (index, executor) => index == stage ? new FailingExecutor(executor, stage, kind) : executor,
                 CancellationToken.None);
             Assert.Equal(before, Tensor.TotalCount);
         }

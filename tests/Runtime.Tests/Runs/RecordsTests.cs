@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Pipeline.Core;
+using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Runs;
 using Pipeline.Tests;
@@ -50,6 +51,20 @@ public class RecordsTests
         var slices = trace.RootElement.GetProperty("traceEvents").EnumerateArray().Where(e => e.GetProperty("ph").GetString() == "X").ToArray();
         Assert.Equal(12 * 2 * (8 + 1), slices.Length);
         Assert.All(slices, slice => Assert.True(slice.GetProperty("ts").GetDouble() >= 0 && slice.GetProperty("dur").GetDouble() > 0));
+    }
+
+    public static TheoryData<string> Schedules => [.. ScheduleCatalog.Names];
+
+    [Theory]
+    [MemberData(nameof(Schedules))]
+    public async Task As_many_activations_are_alive_as_the_simulator_says(string schedule)
+    {
+        using var run = new TestRun();
+        await run.RunAsync($"parallel={{stages=2,schedule={schedule}}}", "job.steps=2");
+        var chunks = ScheduleCatalog.DefaultChunks(schedule);
+        var simulated = ScheduleCatalog.Create(schedule, 2, chunks, 4);
+        var peaks = Simulator.Run(simulated, ActionTimes.PerRank(simulated, 1, 1, 1)).PeakActivations;
+        Assert.All(run.Steps, step => Assert.Equal(peaks, step.Stages.Select(stage => (double)stage.PeakInFlight / chunks)));
     }
 
     [Fact]
