@@ -1,4 +1,5 @@
 using Pipeline.Tensors.Models;
+using Pipeline.Tensors.Operators;
 using TorchSharp;
 
 namespace Pipeline.Stages.Transformer;
@@ -10,7 +11,7 @@ internal sealed class TokenEmbedding(Gpt2Settings settings, torch.Tensor tokens,
     {
         var length = input.shape[^1];
         var position = length == settings.Context ? positions : positions.narrow(0, 0, length);
-        var embedded = (pass.Embedding(tokens, input) + position).to(pass.Compute);
+        var embedded = Arithmetic.Add(pass.Embedding(tokens, input), position).to(pass.Compute);
         return pass.Dropout(embedded, settings.Dropout, "embedding");
     }
 }

@@ -19,10 +19,10 @@ internal sealed class TransformerBlock(Gpt2Settings settings, string name, IRead
     public override torch.Tensor Forward(torch.Tensor input, Pass pass)
     {
         var attention = Attention(Operator.LayerNorm(input, norm1.Weight, norm1.Bias), pass);
-        var middle = input + pass.Dropout(attention, settings.Dropout, $"{name}.attn");
+        var middle = Arithmetic.Add(input, pass.Dropout(attention, settings.Dropout, $"{name}.attn"));
         var hidden = pass.Linear(Operator.LayerNorm(middle, norm2.Weight, norm2.Bias), up.Weight, up.Bias);
         var feedForward = pass.Linear(functional.gelu(hidden, TorchSharp.Modules.GELU.Approximate.tanh), down.Weight, down.Bias);
-        return middle + pass.Dropout(feedForward, settings.Dropout, $"{name}.mlp");
+        return Arithmetic.Add(middle, pass.Dropout(feedForward, settings.Dropout, $"{name}.mlp"));
     }
 
     private torch.Tensor Attention(torch.Tensor input, Pass pass)
@@ -43,8 +43,8 @@ internal sealed class TransformerBlock(Gpt2Settings settings, string name, IRead
     {
         var length = query.shape[2];
         using var future = torch.ones(length, length, torch.ScalarType.Bool, query.device).triu(1);
-        var scores = query.matmul(key.transpose(2, 3)) * (1 / Math.Sqrt(query.shape[3]));
-        var weights = scores.masked_fill(future, double.NegativeInfinity).softmax(-1);
+        var scores = Arithmetic.Scale(query.matmul(key.transpose(2, 3)), 1 / Math.Sqrt(query.shape[3]));
+        var weights = Arithmetic.Fill(scores, future, double.NegativeInfinity).softmax(-1);
         return pass.Dropout(weights, settings.Dropout, $"{name}.attn.weights").matmul(value);
     }
 

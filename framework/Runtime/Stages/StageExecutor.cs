@@ -122,7 +122,7 @@ public sealed class StageExecutor : IStageExecutor
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        Gradient(Owned(copy)).add_(Take(gradient));
+        Arithmetic.AddTo(Gradient(Owned(copy)), Take(gradient));
     }
 
     public Tensor TiedValue(TiedCopy copy)

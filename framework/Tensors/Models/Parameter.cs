@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Tensors.Operators;
 using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Models;
@@ -12,7 +13,7 @@ public sealed class Parameter : IDisposable
         Definition = definition;
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        var initial = full([.. definition.Shape], definition.Initialization.Mean, ScalarType.Float32);
+        var initial = Arithmetic.Full(definition.Shape, definition.Initialization.Mean);
         if (definition.Initialization.Deviation > 0)
         {
             using var generator = new Generator(Seeds.Derive(seed, definition.Name));

@@ -15,13 +15,13 @@ internal static class DropoutMask
             throw new InvalidOperationException($"Dropout takes at most {int.MaxValue} elements at once, not {count}; use smaller micro-batches.");
         }
 
-        var bits = arange(count, ScalarType.Int32, like.device);
+        var bits = Arithmetic.Range(count, ScalarType.Int32, like.device);
         bits.bitwise_xor_(Word((uint)seed));
         Mix(bits);
         bits.bitwise_xor_(Word((uint)(seed >> 32)));
         Mix(bits);
         bits.bitwise_and_(Word(int.MaxValue));
-        return bits.ge(Word((uint)(probability * int.MaxValue))).to(like.dtype).mul_(1 / (1 - probability)).view(like.shape);
+        return Arithmetic.ScaleInPlace(bits.ge(Word((uint)(probability * int.MaxValue))).to(like.dtype), 1 / (1 - probability)).view(like.shape);
     }
 
     /// <summary>A bijection of 32-bit words that flips every output bit with nearly even odds for every input bit

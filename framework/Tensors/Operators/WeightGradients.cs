@@ -98,7 +98,7 @@ public sealed class WeightGradients : IDisposable
     {
         if (weight.grad is { } sum)
         {
-            sum.add_(gradient);
+            Arithmetic.AddTo(sum, gradient);
         }
         else
         {
