@@ -7,6 +7,7 @@ using Pipeline.Runtime.Stages;
 using Pipeline.Stages.Transformer;
 using Pipeline.Tensors.Devices;
 using Pipeline.Tensors.Models;
+using Pipeline.Tensors.Operators;
 using static TorchSharp.torch;
 
 namespace Pipeline.Benchmarks;
@@ -62,7 +63,8 @@ internal static class RecomputeBenchmark
 
     private static (long Bytes, double Milliseconds) Measure(IReadOnlyList<Segment> segments, Tensor input, Tensor gradient)
     {
-        using var graph = new MicroBatchGraph(new Pass(1, 1, 0, Training: true, ScalarType.Float32));
+        using var weights = new ConstantWeights();
+        using var graph = new MicroBatchGraph(new Pass(1, 1, 0, Training: true, ScalarType.Float32), weights);
         var before = DeviceMemory.Used(CPU);
         var start = Stopwatch.GetTimestamp();
         using (NewDisposeScope())

@@ -18,6 +18,7 @@ internal sealed class LayerBench : IDisposable
 {
     private readonly Device device;
     private readonly Pass pass;
+    private readonly ConstantWeights weights = new();
     private readonly Parameter[] parameters;
     private readonly AdamW optimizer;
     private readonly IReadOnlyList<Segment> segments;
@@ -44,14 +45,14 @@ internal sealed class LayerBench : IDisposable
     /// <returns>In the caller's scope, without history.</returns>
     public Tensor Output(Tensor input)
     {
-        using var graph = new MicroBatchGraph(pass);
+        using var graph = new MicroBatchGraph(pass, weights);
         return graph.Forward(segments, input);
     }
 
     public LayerTimes Round(Tensor input)
     {
         using var scope = NewDisposeScope();
-        using var graph = new MicroBatchGraph(pass);
+        using var graph = new MicroBatchGraph(pass, weights);
         var start = Now();
         var output = graph.Forward(segments, input);
         var forward = Now();
@@ -95,7 +96,7 @@ internal sealed class LayerBench : IDisposable
             for (var i = 0; i < count; i++)
             {
                 using var scope = NewDisposeScope();
-                alive.Add(new(pass));
+                alive.Add(new(pass, weights));
                 alive[^1].Forward(segments, input);
             }
         }
@@ -109,6 +110,7 @@ internal sealed class LayerBench : IDisposable
             parameter.Dispose();
         }
 
+        weights.Dispose();
         optimizer.Dispose();
     }
 

@@ -6,9 +6,10 @@ namespace Pipeline.Runtime.Stages;
 
 /// <summary>What a stage keeps of one micro-batch from its forward to its weight gradients.</summary>
 /// <param name="pass">Of the micro-batch's forward.</param>
-internal sealed class MicroBatchGraph(Pass pass) : IDisposable
+/// <param name="weights">Of the stage.</param>
+internal sealed class MicroBatchGraph(Pass pass, ConstantWeights weights) : IDisposable
 {
-    private readonly WeightGradients weightGradients = new();
+    private readonly WeightGradients weightGradients = new(weights);
     private readonly Stack<(Segment Segment, Tensor Input, Tensor? Root)> parts = new();
 
     /// <summary>Runs a stage's segments.</summary>

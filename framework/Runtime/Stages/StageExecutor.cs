@@ -23,6 +23,7 @@ public sealed class StageExecutor : IStageExecutor
     private readonly IReadOnlyList<Segment> segments;
     private readonly List<Parameter> owned = [];
     private readonly Dictionary<TiedCopy, Parameter> copies = [];
+    private readonly ConstantWeights weights = new();
     private readonly AdamW optimizer;
     private readonly Tensor lossGradient;
     private readonly Dictionary<int, MicroBatchGraph> inFlight = [];
@@ -55,7 +56,7 @@ public sealed class StageExecutor : IStageExecutor
     {
         using var scope = NewDisposeScope();
         var pass = new Pass(job.Job.Seed, step, microBatch, Training: true, compute);
-        inFlight.Add(microBatch, new(pass));
+        inFlight.Add(microBatch, new(pass, weights));
         var output = inFlight[microBatch].Forward(segments, input is null ? samples.Read(false, step, microBatch, targets: false, device) : Take(input));
         output.DetachFromDisposeScope();
         if (!last)
@@ -136,6 +137,7 @@ public sealed class StageExecutor : IStageExecutor
         using var noGradient = no_grad();
         copies[copy].Value.copy_(value);
         value.Dispose();
+        weights.Clear();
     }
 
     public IReadOnlyList<KeyValuePair<string, double>> GradientSquares()
@@ -149,6 +151,7 @@ public sealed class StageExecutor : IStageExecutor
         if (gradientScale is { } scale)
         {
             optimizer.Apply(step, LearningRate.At(job.Optimizer, step), scale);
+            weights.Clear();
         }
 
         foreach (var parameter in owned.Concat(copies.Values))
@@ -170,6 +173,8 @@ public sealed class StageExecutor : IStageExecutor
         {
             read(name, value);
         }
+
+        weights.Clear();
     }
 
     public void Dispose()
@@ -190,6 +195,7 @@ public sealed class StageExecutor : IStageExecutor
             parameter.Dispose();
         }
 
+        weights.Dispose();
         optimizer.Dispose();
         lossGradient.Dispose();
     }

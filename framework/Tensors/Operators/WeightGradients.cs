@@ -6,7 +6,8 @@ namespace Pipeline.Tensors.Operators;
 /// weight gradients (Qi et al. 2023, arXiv:2401.10241). A forward through this object records no path to the weights, so libtorch's backward
 /// computes input gradients alone. What a weight gradient needs besides the operator's input is the gradient of its output; it is the
 /// gradient of a leaf that is added to the output: the bias, or a zero, as a view of stride 0 that takes no memory.</summary>
-public sealed class WeightGradients : IDisposable
+/// <param name="weights">Of the stage, for all its micro-batches.</param>
+public sealed class WeightGradients(ConstantWeights weights) : IDisposable
 {
     private readonly List<(Tensor Leaf, Action<Tensor> Add)> pending = [];
     private readonly List<Tensor> kept = [];
@@ -17,10 +18,12 @@ public sealed class WeightGradients : IDisposable
     /// <param name="bias">(outputs), likewise.</param>
     public Tensor Linear(Tensor input, Tensor weight, Tensor? bias)
     {
-        var rows = input.reshape(-1, input.shape[^1]);
-        var addend = (bias is null ? zeros(1, input.dtype, input.device) : bias.detach().to(input.dtype)).expand(rows.shape[0], weight.shape[0]);
-        var leaf = addend.detach().requires_grad_(is_grad_enabled());
-        var output = addmm(leaf, rows, weight.detach().to(input.dtype).t(), 1, 1);
+        var (shape, type) = (input.shape, input.dtype);
+        var (rows, constant) = (input.reshape(-1, shape[^1]), weights.Transposed(weight, type));
+        var outputs = constant.shape[1];
+        var leaf = (bias is null ? weights.Zero(type, input.device) : weights.Plain(bias, type))
+            .expand(rows.shape[0], outputs).requires_grad_(is_grad_enabled());
+        var output = addmm(leaf, rows, constant, 1, 1);
         Record(leaf, rows, (outputGradient, saved) =>
         {
             AddProduct(weight, outputGradient, saved);
@@ -29,7 +32,7 @@ public sealed class WeightGradients : IDisposable
                 Add(bias, outputGradient.sum(0, type: bias.dtype));
             }
         });
-        return output.view([.. input.shape[..^1], weight.shape[0]]);
+        return output.view([.. shape[..^1], outputs]);
     }
 
     /// <summary>Rows of a table: <c>out[..., :] = weight[indices[...], :]</c>.</summary>

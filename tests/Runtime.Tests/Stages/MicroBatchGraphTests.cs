@@ -3,22 +3,26 @@ using Pipeline.Runtime.Stages;
 using Pipeline.Runtime.Tests.Runs;
 using Pipeline.Tensors.Devices;
 using Pipeline.Tensors.Models;
+using Pipeline.Tensors.Operators;
 using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Tests.Stages;
 
 /// <summary>Native memory is counted for the whole process, so nothing else may run meanwhile.</summary>
 [Collection(nameof(Alone))]
-public class MicroBatchGraphTests
+public sealed class MicroBatchGraphTests : IDisposable
 {
     private const int Elements = 1 << 20;
     private static readonly Pass Training = new(1, 1, 0, true, ScalarType.Float32);
+    private readonly ConstantWeights weights = new();
+
+    public void Dispose() => weights.Dispose();
 
     /// <summary>The addition keeps nothing for its backward, so nothing may be left when the receiver has let go of the output.</summary>
     [Fact]
     public void An_output_that_was_handed_over_is_not_kept_for_its_bytes()
     {
-        using var graph = new MicroBatchGraph(Training);
+        using var graph = new MicroBatchGraph(Training, weights);
         var before = DeviceMemory.Used(CPU);
         using (NewDisposeScope())
         {
@@ -38,7 +42,7 @@ public class MicroBatchGraphTests
     public void An_output_that_its_own_backward_needs_is_kept()
     {
         using var scope = NewDisposeScope();
-        using var graph = new MicroBatchGraph(Training);
+        using var graph = new MicroBatchGraph(Training, weights);
         var input = randn(100);
         graph.Forward(Segments(value => value.tanh()), input);
         var expected = 1 - input.tanh().pow(2);
@@ -55,7 +59,7 @@ public class MicroBatchGraphTests
         // Four layers: the stage's input, and of each layer its output, which is the next one's input, and one tensor more where it is not recomputed.
         var layers = Enumerable.Range(0, 4).Select(_ => new TwoTanhLayer()).ToArray();
         var segments = Segment.Cut(layers, 1, 6, new RecomputeRule(rule), (output, _) => output);
-        using var graph = new MicroBatchGraph(Training);
+        using var graph = new MicroBatchGraph(Training, weights);
         using var scope = NewDisposeScope();
         var (input, gradient) = (randn(Elements), randn(Elements));
         var before = DeviceMemory.Used(CPU);
@@ -68,7 +72,7 @@ public class MicroBatchGraphTests
         Assert.InRange((DeviceMemory.Used(CPU) - before) / (4.0 * Elements), kept - 0.01, kept + 0.3);
         var actual = graph.InputGradient(gradient)!;
 
-        using var plain = new MicroBatchGraph(Training);
+        using var plain = new MicroBatchGraph(Training, weights);
         var whole = Segment.Cut(layers, 1, 6, new RecomputeRule("none"), (value, _) => value);
         Assert.Equal(0, (plain.Forward(whole, input.clone()) - output).abs().max().item<float>());
         Assert.Equal(0, (plain.InputGradient(gradient)! - actual).abs().max().item<float>());

@@ -4,8 +4,12 @@ using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Tests.Operators;
 
-public class WeightGradientsTests
+public sealed class WeightGradientsTests : IDisposable
 {
+    private readonly ConstantWeights weights = new();
+
+    public void Dispose() => weights.Dispose();
+
     /// <summary>Against libtorch's own backward over the same two linear layers: the same products, added in the same order, so that only
     /// the fused addition to the sum may round otherwise.</summary>
     [Fact]
@@ -21,7 +25,7 @@ public class WeightGradientsTests
                 {
                     var (input, gradient) = (randn(sequences, length, width).to(type), randn(sequences, length, width).to(type));
                     var (first, second) = (input.detach().requires_grad_(true), input.detach().requires_grad_(true));
-                    using var later = new WeightGradients();
+                    using var later = new WeightGradients(weights);
                     var expected = Run(first, plain, bias, Operator.Linear);
                     var actual = Run(second, split, bias, later.Linear);
                     AssertNear(expected, actual, type);
@@ -44,11 +48,34 @@ public class WeightGradientsTests
     {
         using var scope = NewDisposeScope();
         var weight = randn(3, 2).requires_grad_(true);
-        using var later = new WeightGradients();
+        using var later = new WeightGradients(weights);
         later.Linear(randn(4, 2).requires_grad_(true), weight, null).sum().backward();
         Assert.Null(weight.grad);
         later.Compute();
         Assert.NotNull(weight.grad);
+    }
+
+    /// <summary>Constants are cast copies: they must follow their weight.</summary>
+    [Fact]
+    public void After_a_step_the_new_weight_counts()
+    {
+        using var scope = NewDisposeScope();
+        var weight = ones(1, 1).requires_grad_(true);
+        var input = ones(1, 1, ScalarType.BFloat16);
+        Assert.Equal(1, Output());
+        using (no_grad())
+        {
+            weight.fill_(3);
+        }
+
+        weights.Clear();
+        Assert.Equal(3, Output());
+
+        float Output()
+        {
+            using var later = new WeightGradients(weights);
+            return later.Linear(input, weight, null).to(ScalarType.Float32).item<float>();
+        }
     }
 
     [Fact]
@@ -58,7 +85,7 @@ public class WeightGradientsTests
         var weight = zeros(4, 2).requires_grad_(true);
         foreach (var ids in new[] { new long[] { 3, 1, 3 }, [0, 0, 1] })
         {
-            using var later = new WeightGradients();
+            using var later = new WeightGradients(weights);
             autograd.backward(later.Embedding(weight, tensor(ids)), ones(3, 2));
             later.Compute();
         }
@@ -71,7 +98,7 @@ public class WeightGradientsTests
     {
         using var scope = NewDisposeScope();
         var weight = randn(3, 2).requires_grad_(true);
-        using var later = new WeightGradients();
+        using var later = new WeightGradients(weights);
         later.Linear(randn(4, 2), weight, null);
         later.Compute();
         Assert.Null(weight.grad);
@@ -81,15 +108,21 @@ public class WeightGradientsTests
     public void Without_gradients_nothing_is_kept()
     {
         using var scope = NewDisposeScope();
-        using var later = new WeightGradients();
-        var before = Tensor.TotalCount;
-        using (no_grad())
-        {
-            using var inner = NewDisposeScope();
-            later.Linear(randn(4, 2), randn(3, 2).requires_grad_(true), null);
-        }
+        using var later = new WeightGradients(weights);
+        using var noGradient = no_grad();
+        var weight = randn(3, 2).requires_grad_(true);
+        long[] counts = [Count(), Count()];   // the first makes the constants
+        Assert.Equal(counts[0], counts[1]);
 
-        Assert.Equal(before, Tensor.TotalCount);
+        long Count()
+        {
+            using (NewDisposeScope())
+            {
+                later.Linear(randn(4, 2), weight, null);
+            }
+
+            return Tensor.TotalCount;
+        }
     }
 
     private static Tensor[] Leaves(Tensor[] values) => [.. values.Select(value => value.clone().requires_grad_(true))];
