@@ -34,7 +34,7 @@ internal sealed class Inspection
             Planned.BubbleOf(Planned.Ranks[number]),
             waited[number].Sum(),
             rank.Optimizer?.Seconds,
-            simulation.PeakActivations[number])).ToArray();
+            (int)Math.Round(simulation.PeakActivations[number] * Schedule.StagesOf[number].Count))).ToArray();
         return new(
             run,
             Schedule.Name,

@@ -26,6 +26,6 @@ internal sealed record StepReport(double Seconds, double Bubble);
 
 /// <param name="TransferSeconds">Idle while a hand-over was under way.</param>
 /// <param name="OptimizerSeconds">Null where the step was not committed.</param>
-/// <param name="PeakInFlight">Micro-batches whose activations were alive; a chunk counts its part.</param>
+/// <param name="PeakInFlight">The most micro-batches, counted for each chunk, whose activations were alive: as in metrics.jsonl.</param>
 internal sealed record StageReport(
-    int Stage, double BusySeconds, double Bubble, double PlannedBubble, double TransferSeconds, double? OptimizerSeconds, double PeakInFlight);
+    int Stage, double BusySeconds, double Bubble, double PlannedBubble, double TransferSeconds, double? OptimizerSeconds, int PeakInFlight);

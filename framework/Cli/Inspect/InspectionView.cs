@@ -64,7 +64,7 @@ internal static class InspectionView
                 Percent(stage.PlannedBubble),
                 report.Measured.Seconds > 0 ? Percent(stage.TransferSeconds / report.Measured.Seconds) : "-",
                 stage.OptimizerSeconds is { } optimizer ? Milliseconds(optimizer) : "-",
-                stage.PeakInFlight.ToString("0.##", CultureInfo.InvariantCulture));
+                stage.PeakInFlight.ToString(CultureInfo.InvariantCulture));
         }
 
         return table;

@@ -30,6 +30,11 @@ internal static class PlanCommand
 
     private static int Run(string job, string[] overrides, string? profile, string? save, bool json)
     {
+        if (save is not null && Path.GetDirectoryName(Path.GetFullPath(save)) is var folder && !Directory.Exists(folder))
+        {
+            throw new BadInputException($"--save-profile: there is no folder {folder}.");
+        }
+
         using var opened = new OpenedJob(job, overrides, Architectures.All);
         LibTorch.Load();
         var device = Devices.Place(opened.Job.Device, opened.Job.Parallel.Stages)[0];
@@ -145,11 +150,8 @@ internal static class PlanCommand
     }
 
     /// <summary>As <c>parallel.split</c> takes it: embedding and head go along uncounted.</summary>
-    private static int[] Split(OpenedJob opened, StepPrediction prediction) =>
-    [
-        .. prediction.Cuts.Select((cut, stage) => cut.GetOffsetAndLength(opened.Model.Layers.Count).Length
-            - (stage == 0 ? 1 : 0) - (stage == prediction.Cuts.Count - 1 ? 1 : 0)),
-    ];
+    private static IReadOnlyList<int> Split(OpenedJob opened, StepPrediction prediction) =>
+        LayerSplit.CountsOf(opened.Model.Layers.Count, prediction.Cuts);
 
     private static string Time(double seconds) => seconds >= 1 ? Text($"{seconds:F2} s") : seconds >= 1e-3 ? Text($"{1e3 * seconds:F2} ms") : Text($"{1e6 * seconds:F0} us");
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.Json;
+using Pipeline.Cli.Training;
 using Pipeline.Core;
 using Pipeline.Runtime.StandIns;
 
@@ -27,7 +28,7 @@ internal static class BenchCommand
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         command.Add(steps);
         command.Add(json);
-        command.SetAction(async (parsed, stop) =>
+        command.SetAction(async (parsed, _) =>
         {
             var given = durations.Read(parsed);
             if (!given.HaveUnit && new[] { given.Forward, given.InputGradient, given.WeightGradient }.Any(one => one.HasUnit is not null))
@@ -36,7 +37,13 @@ internal static class BenchCommand
             }
 
             var schedule = options.Read(parsed, given.For, given.Longest);
-            var result = await ScheduleBench.RunAsync(schedule, given.For(schedule), parsed.GetValue(steps), stop);
+            using var signals = new StopSignals();
+            var result = await ScheduleBench.RunAsync(schedule, given.For(schedule), parsed.GetValue(steps), signals.Stop);
+            if (result is null)
+            {
+                return ExitCode.Interrupted;
+            }
+
             parsed.InvocationConfiguration.Output.Write(parsed.GetValue(json) ? Json(result) : Text(result));
             return ExitCode.Done;
         });
@@ -65,6 +72,7 @@ internal static class BenchCommand
             SimulatedBubbleRate = result.Simulation.BubbleRate,
             BubbleRates = result.Bubbles,
             SimulatedBubbleRates = result.Simulation.BubbleRates,
+            result.TransferSeconds,
             result.OverheadSeconds,
         },
         Summary.Json) + "\n";
@@ -76,7 +84,7 @@ internal static class BenchCommand
           bubble     {result.Bubble,-10:P2}  {result.Simulation.BubbleRate:P2}
           by stage   {string.Join(' ', result.Bubbles.Select(bubble => bubble.ToString("P1", CultureInfo.InvariantCulture)))}
           simulated  {string.Join(' ', result.Simulation.BubbleRates.Select(bubble => bubble.ToString("P1", CultureInfo.InvariantCulture)))}
-        Runtime overhead: {Summary.Seconds(Math.Max(0, result.OverheadSeconds))} an action of a stage.
+        Runtime overhead: {1e6 * result.OverheadSeconds:F1} us an action of a stage; hand-overs that a stage waited for took {1e6 * result.TransferSeconds:F0} us.
 
         """);
 }

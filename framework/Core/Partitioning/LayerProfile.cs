@@ -8,6 +8,7 @@ namespace Pipeline.Core.Partitioning;
 /// <param name="InputBytes">Of one micro-batch's input.</param>
 /// <param name="ActivationBytes">What a forward of one micro-batch keeps for the backward.</param>
 /// <param name="ParameterBytes">The parameters alone.</param>
+/// <param name="TiedBytes">Of these, copies of another layer's parameters, which have no optimizer.</param>
 public sealed record LayerProfile(
     string Name,
     double Forward,
@@ -16,14 +17,12 @@ public sealed record LayerProfile(
     double Optimizer,
     long InputBytes,
     long ActivationBytes,
-    long ParameterBytes)
+    long ParameterBytes,
+    long TiedBytes = 0)
 {
     /// <summary>Seconds of one micro-batch in all.</summary>
-    public double Total => Forward + InputGradient + WeightGradient;
+    internal double Total => Forward + InputGradient + WeightGradient;
 
-    /// <summary>Parameters, gradients, and two optimizer moments.</summary>
-    public long StateBytes => 4 * ParameterBytes;
-
-    /// <summary>As it is when only its input is kept and it runs forward again before its backward.</summary>
-    public LayerProfile Recomputed => this with { InputGradient = InputGradient + Forward, ActivationBytes = InputBytes };
+    /// <summary>Parameters and gradients, and two optimizer moments of those that are not copies.</summary>
+    internal long StateBytes => (4 * ParameterBytes) - (2 * TiedBytes);
 }

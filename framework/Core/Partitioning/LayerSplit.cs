@@ -64,6 +64,13 @@ public static class LayerSplit
         return OfCounts(costs.Count, counts);
     }
 
+    /// <summary>The inverse of <see cref="Listed"/>.</summary>
+    /// <param name="layers">Embedding and head included.</param>
+    public static IReadOnlyList<int> CountsOf(int layers, IReadOnlyList<Range> cuts) =>
+    [
+        .. cuts.Select((cut, stage) => cut.GetOffsetAndLength(layers).Length - (stage == 0 ? 1 : 0) - (stage == cuts.Count - 1 ? 1 : 0)),
+    ];
+
     private static Range[] OfCounts(int layers, IReadOnlyList<int> counts)
     {
         var cuts = new Range[counts.Count];

@@ -14,8 +14,10 @@ public static class AutomaticSchedule
     /// <param name="chunks">Stages a rank holds; null: whatever is best.</param>
     /// <param name="times">The durations for a schedule, which says what stages there are and which rank holds them.</param>
     /// <param name="memoryLimit">The most activations alive on a rank, in units of one micro-batch on a rank; infinity for no limit.</param>
-    /// <exception cref="BadInputException">It would be too large, or nothing fits the limit.</exception>
-    public static Schedule Find(int ranks, int microBatches, int? chunks, Func<Schedule, ActionTimes> times, double memoryLimit)
+    /// <param name="fits">What else a schedule must fulfil, such as a limit in bytes; null: nothing.</param>
+    /// <exception cref="BadInputException">It would be too large, or nothing fits the limits.</exception>
+    public static Schedule Find(
+        int ranks, int microBatches, int? chunks, Func<Schedule, ActionTimes> times, double memoryLimit, Func<Schedule, bool>? fits = null)
     {
         if (ScheduleCatalog.SizeProblem(Name, ranks, chunks ?? 2, microBatches) is { } problem)
         {
@@ -27,7 +29,14 @@ public static class AutomaticSchedule
             .Concat(Searched(ranks, microBatches, chunks, times, memoryLimit))
             .Where(candidate => candidate.PeakActivations.Max() <= memoryLimit + 1e-9)
             .OrderBy(CostOf)
+            .Where(candidate => fits?.Invoke(candidate.Schedule) != false)
+            .Take(Finalists)
             .ToArray();
+        if (candidates.Length == 0 && named.Any(candidate => candidate.PeakActivations.Max() <= memoryLimit + 1e-9))
+        {
+            throw new BadInputException("No schedule was found that fits in the memory of the stages.");
+        }
+
         if (candidates.Length == 0)
         {
             // A schedule with 1 or 2 chunks can run one micro-batch after the other.
@@ -40,16 +49,18 @@ public static class AutomaticSchedule
         var best = candidates[0];
         if (best.BubbleRate > Negligible)
         {
-            best = candidates.Take(Finalists).Select(Improve).Prepend(best).MinBy(CostOf)!;
+            best = candidates.Select(Improve).Prepend(best).MinBy(CostOf)!;
             best = Improve(best);
         }
 
-        return new(Name, microBatches, best.Schedule.Ranks);
+        var found = new Schedule(Name, microBatches, best.Schedule.Ranks);
+        ScheduleValidator.Validate(found);
+        return found;
 
         Simulation Improve(Simulation simulation)
         {
             var improved = CriticalPathSearch.Improve(simulation, times(simulation.Schedule), memoryLimit);
-            return CostOf(improved).CompareTo(CostOf(simulation)) < 0 ? improved : simulation;
+            return CostOf(improved).CompareTo(CostOf(simulation)) < 0 && fits?.Invoke(improved.Schedule) != false ? improved : simulation;
         }
     }
 

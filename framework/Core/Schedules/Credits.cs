@@ -9,6 +9,7 @@ public static class Credits
     {
         var credits = new Dictionary<(HandOverKind, int), int>();
         var sent = new Dictionary<(HandOverKind, int), int>();
+        var taken = new Dictionary<(HandOverKind, int), int>();
         var consumptions = Consumptions(schedule);
         var proofs = new Dictionary<HandOver, int[]>();   // what a hand-over proves: how many actions of each rank have ended
         var known = schedule.Ranks.Select(_ => new int[schedule.Ranks.Count]).ToArray();
@@ -17,7 +18,11 @@ public static class Credits
             var action = schedule.Ranks[rank][position];
             if (action.Needs(schedule.Stages) is { } needed)
             {
-                known[rank] = [.. known[rank].Zip(proofs[needed], Math.Max)];
+                proofs.Remove(needed, out var proof);
+                for (var other = 0; other < proof!.Length; other++)
+                {
+                    known[rank][other] = Math.Max(known[rank][other], proof[other]);
+                }
             }
 
             if (action.Gives(schedule.Stages) is { } given)
@@ -26,7 +31,14 @@ public static class Credits
                 {
                     var edge = (given.Kind, given.Stage);
                     sent[edge] = sent.GetValueOrDefault(edge) + 1;
-                    var consumed = consumptions[edge].Count(at => at < known[rank][receiver]);
+                    // Positions ascend, and how far the receiver is known to be only grows.
+                    var consumed = taken.GetValueOrDefault(edge);
+                    while (consumed < consumptions[edge].Count && consumptions[edge][consumed] < known[rank][receiver])
+                    {
+                        consumed++;
+                    }
+
+                    taken[edge] = consumed;
                     credits[edge] = Math.Max(credits.GetValueOrDefault(edge, 1), sent[edge] - consumed);
                 }
 

@@ -34,7 +34,7 @@ internal sealed class CriticalPathSearch
             .ToDictionary(item => item.Item.Gives(schedule.Stages)!.Value, item => item.Index);
         rows = [.. schedule.Ranks.Select(row => row.Select(action => number[action]).ToArray())];
         duration = [.. actions.Select(times.Of)];
-        memory = [.. actions.Select(action => action.Kind == ActionKind.Forward ? 1 : action.GivesWeightGradient ? -1 : 0)];
+        memory = [.. actions.Select(action => action.ActivationsAdded)];
         needed = [.. actions.Select(action => action.Needs(schedule.Stages) is { } need ? giver[need] : -1)];
         delay = [.. actions.Index().Select(item =>
             needed[item.Index] >= 0 && schedule.RankOf(actions[needed[item.Index]].Stage) != schedule.RankOf(item.Item.Stage) ? times.Transfer : 0)];
@@ -127,7 +127,8 @@ internal sealed class CriticalPathSearch
         for (var at = Math.Min(from, to); at <= Math.Max(from, to); at++)
         {
             var passed = actions[row[at]];
-            if (at != from && passed.Stage == moved.Stage && (passed.MicroBatch == moved.MicroBatch || passed.Kind == moved.Kind))
+            if (at != from && passed.Stage == moved.Stage && (passed.MicroBatch == moved.MicroBatch || passed.Kind == moved.Kind
+                || (passed.GivesInputGradient && moved.GivesInputGradient) || (passed.GivesWeightGradient && moved.GivesWeightGradient)))
             {
                 return false;
             }

@@ -21,6 +21,9 @@ public readonly record struct PipelineAction(int Stage, ActionKind Kind, int Mic
     /// <summary>It adds to the gradients of the stage's weights, and is the last that needs the micro-batch's activations: <c>B</c> or <c>W</c>.</summary>
     public bool GivesWeightGradient => Kind is ActionKind.Backward or ActionKind.WeightGradient;
 
+    /// <summary>How many more activations are alive after it: they live from their forward to the end of <c>B</c> or <c>W</c>.</summary>
+    public int ActivationsAdded => Kind == ActionKind.Forward ? 1 : GivesWeightGradient ? -1 : 0;
+
     /// <summary>What must have come from another stage before the action can start; null at the pipeline's two ends and for <c>W</c>.</summary>
     /// <param name="stages">Stages of the whole pipeline.</param>
     public HandOver? Needs(int stages) => Kind switch

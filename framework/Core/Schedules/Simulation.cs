@@ -55,7 +55,7 @@ public sealed class Simulation
         var (alive, peak) = (0, 0);
         foreach (var action in row)
         {
-            alive += action.Kind == ActionKind.Forward ? 1 : action.GivesWeightGradient ? -1 : 0;
+            alive += action.ActivationsAdded;
             peak = Math.Max(peak, alive);
         }
 

@@ -9,6 +9,7 @@ namespace Pipeline.Runtime.Checkpoints;
 /// <param name="Step">The last step in it; the data of the next follow from seed and step.</param>
 /// <param name="Characters">The character tokenizer's table in the order of ids; null with others.</param>
 /// <param name="Job">The job file as resolved.</param>
+/// <param name="AccumulatesAscending">Of the schedule: in which order gradients were added up.</param>
 public sealed record Manifest(
     int Format,
     long Step,
@@ -18,7 +19,8 @@ public sealed record Manifest(
     string? Characters,
     IReadOnlyList<DataFile> Data,
     string Job,
-    IReadOnlyList<Shard> Shards)
+    IReadOnlyList<Shard> Shards,
+    bool AccumulatesAscending = true)
 {
     public const int CurrentFormat = 1;
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Akka.Actor;
 using Pipeline.Core.Configuration;
 using Pipeline.Core.Optimization;
+using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
@@ -107,7 +108,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             recorder.Event("warning", $"A checkpoint was passed over: {refused}");
         }
 
-        stages = [.. Enumerable.Range(0, plan.Schedule.Ranks.Count).Select(StartStage)];
+        var credits = Credits.Of(plan.Schedule);
+        stages = [.. Enumerable.Range(0, plan.Schedule.Ranks.Count).Select(rank => StartStage(rank, credits))];
         foreach (var stage in stages)
         {
             stage.Tell(new StartStage(fence.Epoch, stages));
@@ -116,10 +118,10 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         Timers.StartPeriodicTimer("stall", Coordination.LookForStall.Instance, TimeSpan.FromSeconds(1));
     }
 
-    private IActorRef StartStage(int rank)
+    private IActorRef StartStage(int rank, IReadOnlyDictionary<(HandOverKind Kind, int Stage), int> credits)
     {
         var setup = new StageSetup(
-            rank, plan.Schedule, plan.Partition.TiedCopies, createExecutor, statuses[rank], fence, Self);
+            rank, plan.Schedule, credits, plan.Partition.TiedCopies, createExecutor, statuses[rank], fence, Self);
         return Context.Watch(Context.ActorOf(StageActor.Props(setup), $"stage-{rank}"));
     }
 
@@ -272,7 +274,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             plan.Corpus.Tokenizer.Characters,
             plan.Corpus.Files,
             SettingsWriter.Write(plan.Job),
-            [.. shards.Select(shard => new Shard(shard.File, shard.Bytes, shard.Sha256, shard.Tensors))]));
+            [.. shards.Select(shard => new Shard(shard.File, shard.Bytes, shard.Sha256, shard.Tensors))],
+            plan.Schedule.AccumulatesAscending));
         lastSaved = step;
         recorder.Event("checkpoint", $"Checkpoint of step {step}.", path: lastCheckpoint);
         Next();

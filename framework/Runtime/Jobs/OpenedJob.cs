@@ -18,7 +18,16 @@ public sealed class OpenedJob : IDisposable
         Folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         Job = JobFileReader.Read(path, overrides, Settings);
         Corpus = new Corpus(Job.Data, Folder);
-        Samples = new Samples(Corpus, Job);
+        try
+        {
+            Samples = new Samples(Corpus, Job);
+        }
+        catch
+        {
+            Corpus.Dispose();
+            throw;
+        }
+
         Model = architectures.First(candidate => candidate.Name == Job.Model.Architecture).Define(Job.Model, Corpus.Tokenizer.Vocabulary);
     }
 

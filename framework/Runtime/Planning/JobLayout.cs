@@ -40,12 +40,18 @@ public sealed class JobLayout
         var name => Named(name),
     };
 
-    /// <summary>A schedule of the catalog for this job, with the job's number of chunks or else its own.</summary>
-    public Schedule Named(string name)
+    /// <summary>The number of chunks with which a schedule of the catalog would run this job: the job's where the schedule allows it.</summary>
+    public int ChunksFor(string name)
     {
-        var parallel = opened.Job.Parallel;
-        return ScheduleCatalog.Create(name, parallel.Stages, parallel.Chunks ?? ScheduleCatalog.DefaultChunks(name), opened.Job.Batch.MicroBatches);
+        var (parallel, microBatches) = (opened.Job.Parallel, opened.Job.Batch.MicroBatches);
+        return parallel.Chunks is { } chunks && ScheduleCatalog.Problem(name, parallel.Stages, chunks, microBatches) is null
+            ? chunks
+            : ScheduleCatalog.DefaultChunks(name);
     }
+
+    /// <summary>A schedule of the catalog for this job.</summary>
+    public Schedule Named(string name) =>
+        ScheduleCatalog.Create(name, opened.Job.Parallel.Stages, ChunksFor(name), opened.Job.Batch.MicroBatches);
 
     /// <summary>What the search finds for this job's layers.</summary>
     public Schedule Automatic()
@@ -55,8 +61,9 @@ public sealed class JobLayout
             parallel.Stages,
             opened.Job.Batch.MicroBatches,
             parallel.Chunks ?? (layers < 2 * parallel.Stages ? 1 : null),
-            schedule => Planner.Times(schedule),
-            parallel.ActivationLimit ?? double.PositiveInfinity);
+            Planner.Times,
+            parallel.ActivationLimit ?? double.PositiveInfinity,
+            parallel.MemoryLimit is null ? null : schedule => Planner.Predict(schedule) is not null);
     }
 
     /// <returns>For each stage of the schedule the range of its layers.</returns>
@@ -72,7 +79,8 @@ public sealed class JobLayout
         var isForced = schedule.Stages == 1 || schedule.Stages == layers - 2;
         return isForced && parallel.MemoryLimit is null ? LayerSplit.Even(layers, schedule.Stages) : Planner.Predict(schedule)?.Cuts
             ?? throw new BadInputException(
-                $"parallel.memory-limit: no cut of the layers lets each stage fit in {parallel.MemoryLimit} with the schedule {schedule.Name}; "
+                $"parallel.memory-limit: {(parallel.Split is ["auto"] ? "no cut of the layers was found that lets" : "this parallel.split does not let")} "
+                + $"each stage fit in {parallel.MemoryLimit} with the schedule {schedule.Name}; "
                 + "more stages, more micro-batches, or parallel.recompute = stage take less.");
     }
 

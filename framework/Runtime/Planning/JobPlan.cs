@@ -52,14 +52,14 @@ public sealed class JobPlan
 
         PlannedSchedule Named(string name)
         {
-            var chunks = ScheduleCatalog.DefaultChunks(name);
+            var chunks = layout.ChunksFor(name);
             var problem = ScheduleCatalog.Problem(name, stages, chunks, microBatches)
                 ?? (stages * chunks > layers ? $"{stages} x {chunks} chunks are more pieces than the model's {layers} layers" : null);
-            return problem is null ? Planned(name, ScheduleCatalog.Create(name, stages, chunks, microBatches)) : new(name, chunks, null, problem);
+            return problem is null ? Planned(name, layout.Named(name)) : new(name, chunks, null, problem);
         }
 
         PlannedSchedule Planned(string name, Schedule schedule) => layout.Planner.Predict(schedule) is { } prediction
             ? new(name, schedule.StagesOf[0].Count, prediction, null)
-            : new(name, schedule.StagesOf[0].Count, null, $"no cut of the layers fits in {opened.Job.Parallel.MemoryLimit} a stage");
+            : new(name, schedule.StagesOf[0].Count, null, $"no cut of the layers was found that fits in {opened.Job.Parallel.MemoryLimit} a stage");
     }
 }

@@ -20,16 +20,20 @@ internal sealed class LayerBench : IDisposable
     private readonly Pass pass;
     private readonly ConstantWeights weights = new();
     private readonly Parameter[] parameters;
+    private readonly Parameter[] owned;
     private readonly AdamW optimizer;
     private readonly IReadOnlyList<Segment> segments;
 
-    public LayerBench(ModelDefinition model, int index, JobFile job, Samples samples, Device device)
+    /// <param name="tied">Names of parameters that are copies of another layer's, and so have no optimizer.</param>
+    public LayerBench(ModelDefinition model, int index, IReadOnlySet<string> tied, JobFile job, Samples samples, Device device)
     {
         this.device = device;
         pass = new Pass(job.Job.Seed, 1, 0, Training: true, Precision.Of(job.Precision.Compute));
         var definition = model.Layers[index];
         parameters = [.. definition.Parameters.Select(p => new Parameter(p, job.Job.Seed, Precision.Of(job.Precision.Parameters), device))];
-        optimizer = new AdamW(parameters, job.Optimizer);
+        TiedBytes = parameters.Where(p => tied.Contains(p.Name)).Sum(BytesOf);
+        owned = [.. parameters.Where(p => !tied.Contains(p.Name))];
+        optimizer = new AdamW(owned, job.Optimizer);
         var layer = definition.Build(parameters.ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal));
         var last = index == model.Layers.Count - 1;
         segments =
@@ -40,7 +44,9 @@ internal sealed class LayerBench : IDisposable
         ];
     }
 
-    public long ParameterBytes => parameters.Sum(parameter => parameter.Value.NumberOfElements * parameter.Value.ElementSize);
+    public long ParameterBytes => parameters.Sum(BytesOf);
+
+    public long TiedBytes { get; }
 
     /// <returns>In the caller's scope, without history.</returns>
     public Tensor Output(Tensor input)
@@ -62,7 +68,7 @@ internal sealed class LayerBench : IDisposable
         var inputGradient = Now();
         graph.WeightGradient();
         var weightGradient = Now();
-        SquaredNorm.Of([.. parameters.Select(parameter => parameter.Gradient!)]);
+        SquaredNorm.Of([.. owned.Select(parameter => parameter.Gradient!)]);
         optimizer.Apply(1, 0, 1);
         var end = Now();
         foreach (var parameter in parameters)
@@ -97,7 +103,7 @@ internal sealed class LayerBench : IDisposable
             {
                 using var scope = NewDisposeScope();
                 alive.Add(new(pass, weights));
-                alive[^1].Forward(segments, input);
+                alive[^1].Forward(segments, input.clone());   // its own, as a stage has it
             }
         }
     }
@@ -118,11 +124,13 @@ internal sealed class LayerBench : IDisposable
     {
         if (device.type != TorchSharp.DeviceType.CPU)
         {
-            cuda.synchronize();
+            cuda.synchronize(device);
         }
 
         return Stopwatch.GetTimestamp();
     }
+
+    private static long BytesOf(Parameter parameter) => parameter.Value.NumberOfElements * parameter.Value.ElementSize;
 
     private static double Seconds(long start, long end) => Stopwatch.GetElapsedTime(start, end).TotalSeconds;
 }

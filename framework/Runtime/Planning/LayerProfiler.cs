@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Pipeline.Core;
 using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
 using Pipeline.Core.Partitioning;
@@ -49,7 +51,20 @@ public sealed class LayerProfiler(ModelDefinition model, JobFile job, Samples sa
 
     private (LayerProfile Profile, Tensor Output) Measure(int layer, Tensor input)
     {
-        using var bench = new LayerBench(model, layer, job, samples, device);
+        try
+        {
+            return Run(layer, input);
+        }
+        catch (ExternalException failure)
+        {
+            throw new BadInputException(
+                $"The layer {model.Layers[layer].Name} cannot be run on {device} with one micro-batch: {failure.Message.Split('\n')[0]}", failure);
+        }
+    }
+
+    private (LayerProfile Profile, Tensor Output) Run(int layer, Tensor input)
+    {
+        using var bench = new LayerBench(model, layer, Tied(layer), job, samples, device);
         var rounds = Rounds(layer, bench, input);
         var profile = new LayerProfile(
             model.Layers[layer].Name,
@@ -59,17 +74,22 @@ public sealed class LayerProfiler(ModelDefinition model, JobFile job, Samples sa
             Median(rounds, times => times.Optimizer),
             input.NumberOfElements * input.ElementSize,
             bench.ActivationBytes(input),
-            bench.ParameterBytes);
+            bench.ParameterBytes,
+            bench.TiedBytes);
         return (profile, bench.Output(input));
     }
 
     private List<LayerTimes> Rounds(int layer, LayerBench bench, Tensor input)
     {
         using var stop = new CancellationTokenSource();
-        var others = Enumerable.Range(0, OtherThreads()).Select(_ => StartOther(layer, input, stop.Token)).ToArray();
+        using var running = new CountdownEvent(1 + OtherThreads());
+        var others = Enumerable.Range(0, OtherThreads()).Select(_ => Task.Factory.StartNew(
+            () => Load(layer, input, running, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)).ToArray();
         try
         {
             set_num_threads(job.Parallel.ThreadsPerStage);
+            running.Signal();
+            running.Wait();
             var (rounds, began) = (new List<LayerTimes>(), Stopwatch.GetTimestamp());
             for (var round = -Warmup; round < FewestRounds || (round < MostRounds && Stopwatch.GetElapsedTime(began) < Enough); round++)
             {
@@ -85,7 +105,7 @@ public sealed class LayerProfiler(ModelDefinition model, JobFile job, Samples sa
         finally
         {
             stop.Cancel();
-            Array.ForEach(others, other => other.Join());
+            Array.ForEach(others, other => other.GetAwaiter().GetResult());
         }
     }
 
@@ -93,20 +113,31 @@ public sealed class LayerProfiler(ModelDefinition model, JobFile job, Samples sa
         ? Math.Min(job.Parallel.Stages, Math.Max(1, Environment.ProcessorCount / job.Parallel.ThreadsPerStage)) - 1
         : 0;
 
-    private Thread StartOther(int layer, Tensor input, CancellationToken stop)
+    /// <summary>Does the same work until told to stop, on a thread of its own.</summary>
+    private void Load(int layer, Tensor input, CountdownEvent running, CancellationToken stop)
     {
-        var thread = new Thread(() =>
+        var ready = false;
+        try
         {
             set_num_threads(job.Parallel.ThreadsPerStage);
-            using var bench = new LayerBench(model, layer, job, samples, device);
-            while (!stop.IsCancellationRequested)
+            using var bench = new LayerBench(model, layer, Tied(layer), job, samples, device);
+            bench.Round(input);
+            running.Signal();
+            for (ready = true; !stop.IsCancellationRequested;)
             {
                 bench.Round(input);
             }
-        });
-        thread.Start();
-        return thread;
+        }
+        catch when (!ready)
+        {
+            running.Signal();   // whoever waits goes on, and sees the failure at the end
+            throw;
+        }
     }
+
+    /// <summary>Parameters that an earlier layer has too.</summary>
+    private HashSet<string> Tied(int layer) =>
+        [.. model.Layers[layer].Parameters.Select(p => p.Name).Intersect(model.Layers.Take(layer).SelectMany(earlier => earlier.Parameters).Select(p => p.Name))];
 
     private static double Median(List<LayerTimes> rounds, Func<LayerTimes, double> of) => rounds.Select(of).Order().ElementAt(rounds.Count / 2);
 }

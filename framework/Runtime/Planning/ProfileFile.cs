@@ -9,6 +9,8 @@ namespace Pipeline.Runtime.Planning;
 public static class ProfileFile
 {
     private const long LargestFile = 64 << 20;
+    private const double MostSeconds = 1e6;
+    private const long MostBytes = 1L << 50;
 
     private static readonly JsonSerializerOptions Options = new()
     {
@@ -23,7 +25,7 @@ public static class ProfileFile
     /// <exception cref="BadInputException">The file is not one, or is of another model.</exception>
     public static IReadOnlyList<LayerProfile> Read(string path, ModelDefinition model)
     {
-        var profiles = Parse(path);
+        var profiles = Parse(path).OfType<LayerProfile>().ToArray();   // a null in the list is a layer that is missing
         var names = model.Layers.Select(layer => layer.Name);
         if (!names.SequenceEqual(profiles.Select(profile => profile.Name)))
         {
@@ -33,10 +35,11 @@ public static class ProfileFile
 
         foreach (var profile in profiles)
         {
-            if (new[] { profile.Forward, profile.InputGradient, profile.WeightGradient, profile.Optimizer }.Any(time => !double.IsFinite(time) || time < 0)
-                || profile.InputBytes < 0 || profile.ActivationBytes < 0 || profile.ParameterBytes < 0)
+            if (new[] { profile.Forward, profile.InputGradient, profile.WeightGradient, profile.Optimizer }.Any(time => !(time is >= 0 and <= MostSeconds))
+                || new[] { profile.InputBytes, profile.ActivationBytes, profile.ParameterBytes, profile.TiedBytes }.Any(bytes => bytes is < 0 or > MostBytes))
             {
-                throw new BadInputException($"--profile: {path}, layer {profile.Name}: times and bytes must be numbers of at least 0.");
+                throw new BadInputException(
+                    $"--profile: {path}, layer {profile.Name}: times must be from 0 to {MostSeconds:R} seconds, and bytes from 0 to {MostBytes}.");
             }
         }
 

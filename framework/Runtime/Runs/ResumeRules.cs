@@ -5,7 +5,7 @@ using Pipeline.Core.Jobs;
 namespace Pipeline.Runtime.Runs;
 
 /// <summary>What a resumed run may not change, because its losses would no longer be those of the run it continues.
-/// The layout, the length, the evaluations and the optimizer's numbers are free.</summary>
+/// The layout, the length, the evaluations and the optimizer's numbers are free, but for the order in which a schedule adds gradients up.</summary>
 internal static class ResumeRules
 {
     /// <exception cref="BadInputException">Names the first key that differs, with both values.</exception>

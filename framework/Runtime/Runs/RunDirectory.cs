@@ -27,6 +27,8 @@ public sealed class RunDirectory : IDisposable
 
     public string Job => Path.Combine(Root, "job.hocon");
 
+    public string Schedule => Path.Combine(Root, "schedule.csv");
+
     /// <summary>Refuses a path that is something else than a run, before anything is started.</summary>
     /// <param name="job">The job file: a run is moved aside as a whole, so nothing of the user's may lie in it.</param>
     /// <exception cref="BadInputException">A file, or a folder with other things in it.</exception>
@@ -51,7 +53,8 @@ public sealed class RunDirectory : IDisposable
     /// <summary>Starts the records: an existing run is moved aside, or, on <paramref name="resumedStep"/>, taken up with the metrics
     /// of later steps cut.</summary>
     /// <param name="job">The job file as resolved.</param>
-    public void Open(string job, long? resumedStep)
+    /// <param name="schedule">The schedule's rows.</param>
+    public void Open(string job, string schedule, long? resumedStep)
     {
         try
         {
@@ -73,6 +76,7 @@ public sealed class RunDirectory : IDisposable
             Directory.CreateDirectory(Checkpoints);
             Hold();
             File.WriteAllText(Job, job);
+            File.WriteAllText(Schedule, schedule);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

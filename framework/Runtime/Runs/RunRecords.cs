@@ -56,7 +56,7 @@ public sealed record RunSummary(
     string? Checkpoint,
     IReadOnlyList<StageSummary> Stages);
 
-/// <param name="Layers">Names of the first and last layer.</param>
+/// <param name="Layers">Names of the first and last layer of each of its chunks.</param>
 /// <param name="Node">Host name.</param>
 /// <param name="Process">Process id.</param>
 public sealed record StageSummary(int Stage, string Layers, long Parameters, string Device, string Node, int Process);

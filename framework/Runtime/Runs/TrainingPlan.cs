@@ -1,6 +1,8 @@
+using System.Globalization;
 using Pipeline.Core;
 using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
+using Pipeline.Core.Partitioning;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Jobs;
@@ -13,7 +15,7 @@ using static TorchSharp.torch;
 namespace Pipeline.Runtime.Runs;
 
 /// <summary>A job with everything that can be known, and go wrong, before anything is started: data opened, model cut, devices found,
-/// checkpoint verified.</summary>
+/// checkpoint verified. Layers are measured here where the schedule or the cut depends on what they cost.</summary>
 public sealed class TrainingPlan : IDisposable
 {
     private readonly OpenedJob opened;
@@ -27,17 +29,31 @@ public sealed class TrainingPlan : IDisposable
     public TrainingPlan(string path, IReadOnlyList<string> overrides, IReadOnlyList<IArchitecture> architectures, bool resume = false)
     {
         opened = new OpenedJob(path, overrides, architectures);
-        Directory = new RunDirectory(Job.Job.Directory);
-        Directory.Check(path);
-        LibTorch.Load();
-        Devices = Runs.Devices.Place(Job.Device, Job.Parallel.Stages);
-        Resumed = resume ? Newest(opened.Settings) : null;
-        var layout = new JobLayout(opened, Devices[0]);
-        Schedule = layout.Schedule();
-        Partition = new Partition(opened.Model, layout.Cut(Schedule));
+        try
+        {
+            Job = opened.Job;
+            Directory = new RunDirectory(Job.Job.Directory);
+            Directory.Check(path);
+            LibTorch.Load();
+            Devices = Runs.Devices.Place(Job.Device, Job.Parallel.Stages);
+            Resumed = resume ? Newest(opened.Settings) : null;
+            var layout = new JobLayout(opened, Devices[0]);
+            Schedule = layout.Schedule();
+            CheckOrder();
+            Partition = new Partition(opened.Model, layout.Cut(Schedule));
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+
+        var split = LayerSplit.CountsOf(opened.Model.Layers.Count, Partition.Cuts).Select(count => count.ToString(CultureInfo.InvariantCulture));
+        Job = Job with { Parallel = Job.Parallel with { Split = [.. split] } };
     }
 
-    public JobFile Job => opened.Job;
+    /// <summary>As resolved: <c>parallel.split</c> says how the layers are cut.</summary>
+    public JobFile Job { get; }
 
     public RunDirectory Directory { get; }
 
@@ -98,6 +114,16 @@ public sealed class TrainingPlan : IDisposable
 
         ResumeRules.Check(JobFileReader.Parse(manifest.Job, newest.Directory, [], settings), Job, newest.Directory);
         return newest;
+    }
+
+    private void CheckOrder()
+    {
+        if (Resumed is { } newest && newest.Manifest.AccumulatesAscending != Schedule.AccumulatesAscending)
+        {
+            throw new BadInputException(
+                $"--resume: the schedule {Schedule.Name} adds gradients up in another order than {newest.Directory} was trained with, so its losses would "
+                + "differ; looped-bfs goes on with looped-bfs alone.");
+        }
     }
 
     private string FirstDifference(Manifest manifest)

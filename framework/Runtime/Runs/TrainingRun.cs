@@ -18,10 +18,10 @@ public static class TrainingRun
         RunAsync(plan, stage => CreateExecutor(plan, stage), observer, stop);
 
     /// <summary>The same with other mathematics: stand-ins that measure the runtime, or that fail at a chosen place.</summary>
-    public static async Task<RunSummary> RunAsync(
+    internal static async Task<RunSummary> RunAsync(
         TrainingPlan plan, Func<int, IStageExecutor> createExecutor, IRunObserver observer, CancellationToken stop)
     {
-        plan.Directory.Open(Core.Configuration.SettingsWriter.Write(plan.Job), plan.Resumed?.Manifest.Step);
+        plan.Directory.Open(Core.Configuration.SettingsWriter.Write(plan.Job), plan.Schedule.ToCsv(), plan.Resumed?.Manifest.Step);
         using var recorder = new RunRecorder(plan.Directory, observer, plan.Resumed?.Manifest.Step ?? 0);
         var system = ActorSystem.Create("pipeline", Settings());
         var outcome = new TaskCompletionSource<RunSummary>(TaskCreationOptions.RunContinuationsAsynchronously);

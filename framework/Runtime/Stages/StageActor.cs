@@ -93,7 +93,7 @@ internal sealed class StageActor : ReceiveActor
     private void Start(StartStage message)
     {
         (epoch, ranks) = (message.Epoch, message.Ranks);
-        foreach (var ((kind, stage), count) in Credits.Of(setup.Schedule).Where(edge => setup.Holds(new HandOver(edge.Key.Kind, edge.Key.Stage, 0).Sender)))
+        foreach (var ((kind, stage), count) in setup.Credits.Where(edge => setup.Holds(new HandOver(edge.Key.Kind, edge.Key.Stage, 0).Sender)))
         {
             credits[(FrameKey.KindOf(kind, evaluation: false), stage)] = count;
             if (kind == HandOverKind.Activation)
@@ -259,14 +259,11 @@ internal sealed class StageActor : ReceiveActor
         else if (GatherTiedGradients(current))
         {
             pass = null;
+            var squares = executors.Values.SelectMany(executor => executor.GradientSquares()).ToArray();
+            var loss = TakeLoss();
+            clock.EndBetween();
             setup.Status.Set("waiting for the commit of the step");
-            setup.Coordinator.Tell(new StepReady(
-                epoch,
-                current.Step,
-                setup.Rank,
-                [.. executors.Values.SelectMany(executor => executor.GradientSquares())],
-                TakeLoss(),
-                clock.TakeTimes()));
+            setup.Coordinator.Tell(new StepReady(epoch, current.Step, setup.Rank, squares, loss, clock.TakeTimes()));
         }
     }
 
@@ -295,6 +292,8 @@ internal sealed class StageActor : ReceiveActor
             }
         }
 
+        setup.Status.Set("ending the step");
+        clock.Begin();
         foreach (var copy in owned)
         {
             executors[copy.Owner].AddTiedGradient(
@@ -333,7 +332,7 @@ internal sealed class StageActor : ReceiveActor
             }
         }
 
-        setup.Coordinator.Tell(new StepCommitted(epoch, message.Step, setup.Rank, clock.EndOptimizer()));
+        setup.Coordinator.Tell(new StepCommitted(epoch, message.Step, setup.Rank, clock.EndBetween()));
     }
 
     /// <summary>Gives tied copies the values that their owners sent after the last commit; false while one that the next action uses is
@@ -350,7 +349,9 @@ internal sealed class StageActor : ReceiveActor
                 return false;
             }
 
+            clock.Begin();
             executors[copy.Stage].SetTiedValue(copy, frame.Payload);
+            clock.EndBetween();
             staleCopies.RemoveAt(index);
         }
 

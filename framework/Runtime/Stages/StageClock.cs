@@ -3,14 +3,15 @@ using Pipeline.Core.Schedules;
 
 namespace Pipeline.Runtime.Stages;
 
-/// <summary>Measures a stage actor: when its actions ran, its optimizer, and how long it stood idle for frames under way.</summary>
+/// <summary>Measures a stage actor: when its actions ran, what it did between steps (gradient norms, optimizer, tied copies), and how long it
+/// stood idle for frames under way.</summary>
 internal sealed class StageClock
 {
     private readonly List<ActionTime> actions = [];
     private long began;
     private FrameKey? waitingFor;
     private long waitingSince;
-    private long optimizer;
+    private long between;
     private long transfer;
     private int peakInFlight;
 
@@ -27,16 +28,16 @@ internal sealed class StageClock
         peakInFlight = Math.Max(peakInFlight, inFlight);
     }
 
-    /// <summary>Ends the optimizer's part of a step, and says when it was.</summary>
-    public Interval EndOptimizer()
+    /// <summary>Ends a piece of work between the actions of two steps, and says when it was.</summary>
+    public Interval EndBetween()
     {
         var interval = new Interval(began, Stopwatch.GetTimestamp());
-        optimizer += interval.End - interval.Start;
+        between += interval.End - interval.Start;
         return interval;
     }
 
     /// <summary>The run does something else than the next step now: the optimizer was not part of a step's time.</summary>
-    public void Pause() => optimizer = 0;
+    public void Pause() => between = 0;
 
     /// <param name="missing">The frame without which the actor cannot go on; null where it waits for something else.</param>
     public void Waiting(FrameKey? missing)
@@ -60,9 +61,9 @@ internal sealed class StageClock
     /// <summary>What was measured since the last call.</summary>
     public StageTimes TakeTimes()
     {
-        var times = new StageTimes([.. actions], optimizer, transfer, peakInFlight);
+        var times = new StageTimes([.. actions], between, transfer, peakInFlight);
         actions.Clear();
-        (optimizer, transfer, peakInFlight) = (0, 0, 0);
+        (between, transfer, peakInFlight) = (0, 0, 0);
         return times;
     }
 }

@@ -77,8 +77,9 @@ public sealed class StageExecutor : IStageExecutor
 
     public void WeightGradient(int microBatch)
     {
-        inFlight.Remove(microBatch, out var graph);
-        graph!.WeightGradient();
+        inFlight.Remove(microBatch, out var finished);
+        using var graph = finished!;
+        graph.WeightGradient();
     }
 
     public Tensor? Evaluate(int batch, int microBatch, Tensor? input)

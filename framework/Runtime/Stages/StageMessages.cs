@@ -58,10 +58,10 @@ public readonly record struct Interval(long Start, long End);
 public readonly record struct ActionTime(PipelineAction Action, long Start, long End);
 
 /// <summary>What a stage did since its last report.</summary>
-/// <param name="Optimizer">Stopwatch ticks in the optimizer, after the step before.</param>
+/// <param name="Between">Stopwatch ticks in the optimizer and tied copies after the step before, and in gradient norms.</param>
 /// <param name="Transfer">Stopwatch ticks in which the stage had nothing to do because a frame already sent had not arrived.</param>
-public sealed record StageTimes(IReadOnlyList<ActionTime> Actions, long Optimizer, long Transfer, int PeakInFlight)
+public sealed record StageTimes(IReadOnlyList<ActionTime> Actions, long Between, long Transfer, int PeakInFlight)
 {
-    /// <summary>Stopwatch ticks in actions and in the optimizer.</summary>
-    public long Busy => Optimizer + Actions.Sum(action => action.End - action.Start);
+    /// <summary>Stopwatch ticks.</summary>
+    public long Busy => Between + Actions.Sum(action => action.End - action.Start);
 }

@@ -5,12 +5,14 @@ namespace Pipeline.Runtime.Stages;
 
 /// <summary>All that a stage actor is given.</summary>
 /// <param name="Rank">Its row of the schedule.</param>
+/// <param name="Credits">Of every edge of the schedule.</param>
 /// <param name="TiedCopies">Of the whole model.</param>
 /// <param name="CreateExecutor">Makes the executor of one of its stages; called on the actor's own thread.</param>
 /// <param name="Coordinator">Gets the actor's reports.</param>
 internal sealed record StageSetup(
     int Rank,
     Schedule Schedule,
+    IReadOnlyDictionary<(HandOverKind Kind, int Stage), int> Credits,
     IReadOnlyList<TiedCopy> TiedCopies,
     Func<int, IStageExecutor> CreateExecutor,
     StageStatus Status,

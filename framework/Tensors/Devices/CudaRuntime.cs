@@ -9,13 +9,18 @@ internal static class CudaRuntime
 {
     private static readonly Lazy<nint> Library = new(Find);
 
-    /// <summary>Bytes in use on the calling thread's current GPU.</summary>
-    public static unsafe long UsedMemory()
+    /// <summary>Bytes in use on a GPU; 0 where the runtime does not tell.</summary>
+    public static unsafe long UsedMemory(Device device)
     {
-        cuda.synchronize();
-        nuint free = 0, total = 0;
+        var getDevice = (delegate* unmanaged<int*, int>)NativeLibrary.GetExport(Library.Value, "cudaGetDevice");
+        var setDevice = (delegate* unmanaged<int, int>)NativeLibrary.GetExport(Library.Value, "cudaSetDevice");
         var memory = (delegate* unmanaged<nuint*, nuint*, int>)NativeLibrary.GetExport(Library.Value, "cudaMemGetInfo");
-        return memory(&free, &total) == 0 ? (long)(total - free) : 0;
+        cuda.synchronize(device);
+        int current = 0;
+        nuint free = 0, total = 0;
+        var told = getDevice(&current) == 0 && setDevice(device.index) == 0 && memory(&free, &total) == 0;
+        setDevice(current);   // the thread's own choice, which libtorch relies on
+        return told ? (long)(total - free) : 0;
     }
 
     private static nint Find()

@@ -8,7 +8,7 @@ public static partial class DeviceMemory
 {
     /// <summary>Bytes. On a CPU what the process has allocated natively, to the byte; on a GPU what the driver has given to all processes, in
     /// the large blocks that libtorch asks for. 0 where the platform does not tell.</summary>
-    public static long Used(Device device) => device.type == TorchSharp.DeviceType.CPU ? OfProcess() : CudaRuntime.UsedMemory();
+    public static long Used(Device device) => device.type == TorchSharp.DeviceType.CPU ? OfProcess() : CudaRuntime.UsedMemory(device);
 
     private static long OfProcess()
     {

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Operators;
 
-/// <summary>A stage's weights as constants in the type that it computes in: cast and transposed once a step instead of once a micro-batch.
+/// <summary>A stage's weights as constants in the type that it computes in: cast and transposed once a step instead of once a micro-batch, in training.
 /// Whoever changes a weight calls <see cref="Clear"/>.</summary>
 public sealed class ConstantWeights : IDisposable
 {

@@ -44,6 +44,33 @@ public class AutomaticScheduleTests
         }
     }
 
+    /// <summary>Stages of unlike lengths, and a limit on something that only a whole schedule has.</summary>
+    [Fact]
+    public void What_else_a_schedule_must_fulfil_is_kept()
+    {
+        ActionTimes Times(Schedule schedule) => ActionTimes.FromLists(schedule, [1, 2, 1.5, 1], [1.2, 2.2, 1, 1], [0.5, 1, 1, 0.7], 0.1, [0.5]);
+        bool HoldsLittleAtTheEnd(Schedule schedule) => Simulator.Run(schedule, Times(schedule)).PeakActivations[^1] <= 2;
+        var found = AutomaticSchedule.Find(4, 8, null, Times, double.PositiveInfinity, HoldsLittleAtTheEnd);
+        Assert.True(HoldsLittleAtTheEnd(found));
+        Assert.True(found.AccumulatesAscending);
+        var best = ScheduleCatalog.Names.Select(name => ScheduleCatalog.Create(name, 4, ScheduleCatalog.DefaultChunks(name), 8))
+            .Where(HoldsLittleAtTheEnd).Min(schedule => Simulator.Run(schedule, Times(schedule)).BubbleRate);
+        Assert.InRange(Simulator.Run(found, Times(found)).BubbleRate, 0, best);
+        Assert.Throws<BadInputException>(() => AutomaticSchedule.Find(4, 8, null, Times, double.PositiveInfinity, _ => false));
+    }
+
+    /// <summary>A row of DualPipeV has whole and split backwards side by side: the search may not let one overtake another.</summary>
+    [Fact]
+    public void Improving_a_schedule_keeps_the_order_in_which_gradients_add_up()
+    {
+        var schedule = ScheduleCatalog.Create("dualpipe-v", 4, 2, 10);
+        var times = ActionTimes.FromLists(schedule, [1, 3, 1, 2], [2, 1, 1, 3], [0.3, 2, 1, 0.5], 0.2);
+        var improved = CriticalPathSearch.Improve(Simulator.Run(schedule, times), times, double.PositiveInfinity);
+        Assert.NotEqual(schedule.ToCsv(), improved.Schedule.ToCsv());
+        ScheduleValidator.Validate(improved.Schedule);
+        Assert.True(improved.Schedule.AccumulatesAscending);
+    }
+
     [Fact]
     public void It_is_the_same_every_time()
     {

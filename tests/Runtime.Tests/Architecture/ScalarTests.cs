@@ -45,7 +45,7 @@ public class ScalarTests
     {
         var name = NameOf(metadata, handle);
         return name is "Scalar.op_Implicit" or "ScalarExtensionMethods.ToScalar"
-            || (WithHiddenScalar.Any(method => name == $"Tensor.{method}") && !TakesScalar(metadata, handle));
+            || (WithHiddenScalar.Any(method => name == $"Tensor.{method}" || name == $"torch.{method}") && !TakesScalar(metadata, handle));
     }
 
     private static bool TakesScalar(MetadataReader metadata, MemberReferenceHandle handle)

@@ -8,6 +8,9 @@ public class ResumeTests
     [InlineData("parallel.stages=2", "parallel.stages=2")]
     [InlineData("parallel.stages=2", "parallel.stages=1")]
     [InlineData("parallel.stages=1", "parallel.stages=4")]
+    [InlineData("parallel={stages=2,schedule=zb-v}", "parallel={stages=2,schedule=interleaved-1f1b}")]
+    [InlineData("parallel={stages=2,schedule=zb-v}", "parallel={stages=4,recompute=stage}")]
+    [InlineData("parallel={stages=2,schedule=looped-bfs}", "parallel={stages=1,schedule=looped-bfs,chunks=1}")]
     public async Task A_resumed_run_has_the_losses_of_one_that_was_never_stopped(string before, string after)
     {
         using var straight = new TestRun();
@@ -51,6 +54,17 @@ public class ResumeTests
         var warnings = run.Events.Where(e => e.Kind == "warning").Select(e => e.Message).ToArray();
         Assert.Contains(warnings, w => w.Contains("step-00000012", StringComparison.Ordinal) && w.Contains("damaged", StringComparison.Ordinal));
         Assert.Contains(warnings, w => w.Contains("step-00000008", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_schedule_that_adds_gradients_up_in_another_order_does_not_continue_a_run()
+    {
+        using var run = new TestRun();
+        var summary = await run.RunAsync("parallel={stages=2,schedule=zb-v}", "job.steps=2");
+        Assert.Equal(
+            $"--resume: the schedule looped-bfs adds gradients up in another order than {summary.Checkpoint} was trained with, so its losses would differ; "
+            + "looped-bfs goes on with looped-bfs alone.",
+            (await Assert.ThrowsAsync<BadInputException>(() => run.ResumeAsync("parallel={stages=2,schedule=looped-bfs}"))).Message);
     }
 
     [Fact]

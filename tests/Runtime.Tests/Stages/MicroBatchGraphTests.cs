@@ -28,11 +28,11 @@ public sealed class MicroBatchGraphTests : IDisposable
         {
             graph.Forward(Segments(input => input + 1), zeros(Elements));
             // The input, the output, and its clone at most.
-            Assert.InRange(DeviceMemory.Used(CPU) - before, 8L * Elements, 13L * Elements);
+            Assert.InRange((DeviceMemory.Used(CPU) - before) / (4.0 * Elements), 1.9, 3.2);
         }
 
         // The input alone: it is the leaf that the gradient arrives at.
-        Assert.InRange(DeviceMemory.Used(CPU) - before, 4L * Elements, 5L * Elements);
+        Assert.InRange((DeviceMemory.Used(CPU) - before) / (4.0 * Elements), 0.9, 1.2);
         using var scope = NewDisposeScope();
         Assert.Equal(3, graph.InputGradient(full(Elements, 3f))![0].item<float>());
     }

@@ -1,0 +1,42 @@
+using System.Text.Json;
+using Pipeline.Tests;
+
+namespace Pipeline.Cli.Tests;
+
+public sealed class BenchCommandTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    /// <summary>Real actors and messages around sleeping stages. The machine may be busy: how close the bubble comes to the simulated one is for
+    /// the benchmark to say; here the two must be of one step.</summary>
+    [Theory]
+    [InlineData("1f1b", 0.2, 0.3)]
+    [InlineData("zb-v", 0.03, 0.09)]
+    public void A_schedule_runs_as_long_as_its_sleeping_stages_make_it(string schedule, double least, double most)
+    {
+        var (code, output, errors) = Command.Run(
+            folder.Path,
+            "bench", "schedule", schedule, "--stages", "4", "--micro-batches", "8", "--forward", "5ms", "--backward-input", "5ms",
+            "--backward-weight", "5ms", "--optimizer", "2ms", "--steps", "3", "--json");
+        Assert.Equal((0, ""), (code, errors));
+        var result = JsonDocument.Parse(output).RootElement;
+        Assert.Equal((schedule, 2), (result.GetProperty("schedule").GetString(), result.GetProperty("steps").GetInt32()));
+        Assert.True(result.GetProperty("step_seconds").GetDouble() > 8 * 0.015);
+        Assert.True(result.GetProperty("simulated_seconds").GetDouble() > 8 * 0.015);
+        Assert.InRange(result.GetProperty("simulated_bubble_rate").GetDouble(), least, most);
+        Assert.InRange(result.GetProperty("bubble_rate").GetDouble(), 0.001, 0.9);
+        Assert.Equal(4, result.GetProperty("bubble_rates").GetArrayLength());
+        Assert.True(result.TryGetProperty("overhead_seconds", out _) && result.TryGetProperty("transfer_seconds", out _));
+    }
+
+    [Theory]
+    [InlineData("--forward 1 --backward-input 1 --backward-weight 1", "bench schedule: stages sleep for real, so durations need a unit (ms, us, s).")]
+    [InlineData("--forward 1ms --backward-input 1ms --backward-weight 1ms --steps 1", "schedule: --steps must be a whole number from 2 to 10000, not \"1\".")]
+    public void Wrong_input_is_refused(string options, string sentence)
+    {
+        var (code, output, errors) = Command.Run(folder.Path, [.. "bench schedule 1f1b --stages 2 --micro-batches 2".Split(' '), .. options.Split(' ')]);
+        Assert.Equal((2, "", sentence + "\n"), (code, output, errors));
+    }
+}
