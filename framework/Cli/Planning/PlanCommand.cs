@@ -39,7 +39,7 @@ internal static class PlanCommand
         LibTorch.Load();
         var device = Devices.Place(opened.Job.Device, opened.Job.Parallel.Stages)[0];
         var profiles = profile is null
-            ? new LayerProfiler(opened.Model, opened.Job, opened.Samples, device).Measure()
+            ? new LayerProfiler(opened.Model, opened.Job, opened.Samples, device).Measure(LayerProfiler.Long)
             : ProfileFile.Read(profile, opened.Model);
         if (save is not null)
         {

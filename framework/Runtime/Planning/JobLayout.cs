@@ -22,7 +22,7 @@ public sealed class JobLayout
         this.opened = opened;
         var (job, model) = (opened.Job, opened.Model);
         planner = new(() => new(
-            profiles ?? new LayerProfiler(model, job, opened.Samples, device).Measure(),
+            profiles ?? new LayerProfiler(model, job, opened.Samples, device).Measure(LayerProfiler.Short),
             new RecomputeRule(job.Parallel.Recompute),
             job.Parallel.Split,
             HandOverInProcess,

@@ -16,10 +16,15 @@ public sealed class LayerProfiler(ModelDefinition model, JobFile job, Samples sa
 {
     private const int Warmup = 2;
     private const int FewestRounds = 5;
-    private const int MostRounds = 40;
-    private static readonly TimeSpan Enough = TimeSpan.FromMilliseconds(150);
 
-    public IReadOnlyList<LayerProfile> Measure()
+    /// <summary>For a cut: it takes differences of a tenth and more between layers to move one.</summary>
+    public static readonly TimeSpan Short = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>For a prediction: a second of a shared machine is not like the next.</summary>
+    public static readonly TimeSpan Long = TimeSpan.FromSeconds(1);
+
+    /// <param name="window">How long each kind of layer is measured; five times at least.</param>
+    public IReadOnlyList<LayerProfile> Measure(TimeSpan window)
     {
         var known = new Dictionary<string, (LayerProfile Profile, Tensor Output)>(StringComparer.Ordinal);
         var profiles = new List<LayerProfile>();
@@ -30,7 +35,7 @@ public sealed class LayerProfiler(ModelDefinition model, JobFile job, Samples sa
             var kind = KindOf(layer);
             if (!known.TryGetValue(kind, out var measured))
             {
-                measured = Measure(layer, input);
+                measured = Measure(layer, input, window);
                 known.Add(kind, measured);
             }
 
@@ -49,11 +54,11 @@ public sealed class LayerProfiler(ModelDefinition model, JobFile job, Samples sa
         return $"{definition.Build.Method} {definition.ForwardFlops} {string.Join(' ', shapes)} {(layer == model.Layers.Count - 1 ? "end" : "")}";
     }
 
-    private (LayerProfile Profile, Tensor Output) Measure(int layer, Tensor input)
+    private (LayerProfile Profile, Tensor Output) Measure(int layer, Tensor input, TimeSpan window)
     {
         try
         {
-            return Run(layer, input);
+            return Run(layer, input, window);
         }
         catch (ExternalException failure)
         {
@@ -62,16 +67,16 @@ public sealed class LayerProfiler(ModelDefinition model, JobFile job, Samples sa
         }
     }
 
-    private (LayerProfile Profile, Tensor Output) Run(int layer, Tensor input)
+    private (LayerProfile Profile, Tensor Output) Run(int layer, Tensor input, TimeSpan window)
     {
         using var bench = new LayerBench(model, layer, Tied(layer), job, samples, device);
-        var rounds = Rounds(layer, bench, input);
+        var rounds = Rounds(layer, bench, input, window);
         var profile = new LayerProfile(
             model.Layers[layer].Name,
-            Median(rounds, times => times.Forward),
-            Median(rounds, times => times.InputGradient),
-            Median(rounds, times => times.WeightGradient),
-            Median(rounds, times => times.Optimizer),
+            Mean(rounds, times => times.Forward),
+            Mean(rounds, times => times.InputGradient),
+            Mean(rounds, times => times.WeightGradient),
+            Mean(rounds, times => times.Optimizer),
             input.NumberOfElements * input.ElementSize,
             bench.ActivationBytes(input),
             bench.ParameterBytes,
@@ -79,7 +84,7 @@ public sealed class LayerProfiler(ModelDefinition model, JobFile job, Samples sa
         return (profile, bench.Output(input));
     }
 
-    private List<LayerTimes> Rounds(int layer, LayerBench bench, Tensor input)
+    private List<LayerTimes> Rounds(int layer, LayerBench bench, Tensor input, TimeSpan window)
     {
         using var stop = new CancellationTokenSource();
         using var running = new CountdownEvent(1 + OtherThreads());
@@ -91,7 +96,7 @@ public sealed class LayerProfiler(ModelDefinition model, JobFile job, Samples sa
             running.Signal();
             running.Wait();
             var (rounds, began) = (new List<LayerTimes>(), Stopwatch.GetTimestamp());
-            for (var round = -Warmup; round < FewestRounds || (round < MostRounds && Stopwatch.GetElapsedTime(began) < Enough); round++)
+            for (var round = -Warmup; round < FewestRounds || Stopwatch.GetElapsedTime(began) < window; round++)
             {
                 var times = bench.Round(input);
                 if (round >= 0)
@@ -139,5 +144,6 @@ public sealed class LayerProfiler(ModelDefinition model, JobFile job, Samples sa
     private HashSet<string> Tied(int layer) =>
         [.. model.Layers[layer].Parameters.Select(p => p.Name).Intersect(model.Layers.Take(layer).SelectMany(earlier => earlier.Parameters).Select(p => p.Name))];
 
-    private static double Median(List<LayerTimes> rounds, Func<LayerTimes, double> of) => rounds.Select(of).Order().ElementAt(rounds.Count / 2);
+    /// <summary>Not the median: in a pipeline the others wait for whoever is slow just now.</summary>
+    private static double Mean(List<LayerTimes> rounds, Func<LayerTimes, double> of) => rounds.Average(of);
 }
