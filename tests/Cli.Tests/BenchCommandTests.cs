@@ -12,9 +12,9 @@ public sealed class BenchCommandTests : IDisposable
     /// <summary>Real actors and messages around sleeping stages. The machine may be busy: how close the bubble comes to the simulated one is for
     /// the benchmark to say; here the two must be of one step.</summary>
     [Theory]
-    [InlineData("1f1b", 0.2, 0.3)]
-    [InlineData("zb-v", 0.03, 0.09)]
-    public void A_schedule_runs_as_long_as_its_sleeping_stages_make_it(string schedule, double least, double most)
+    [InlineData("1f1b", 0.2)]
+    [InlineData("zb-v", 0.01)]
+    public void A_schedule_runs_as_long_as_its_sleeping_stages_make_it(string schedule, double leastBubble)
     {
         var (code, output, errors) = Command.Run(
             folder.Path,
@@ -24,8 +24,8 @@ public sealed class BenchCommandTests : IDisposable
         var result = JsonDocument.Parse(output).RootElement;
         Assert.Equal((schedule, 2), (result.GetProperty("schedule").GetString(), result.GetProperty("steps").GetInt32()));
         Assert.True(result.GetProperty("step_seconds").GetDouble() > 8 * 0.015);
-        Assert.True(result.GetProperty("simulated_seconds").GetDouble() > 8 * 0.015);
-        Assert.InRange(result.GetProperty("simulated_bubble_rate").GetDouble(), least, most);
+        Assert.InRange(result.GetProperty("simulated_seconds").GetDouble(), 8 * 0.015, 1.05 * result.GetProperty("step_seconds").GetDouble());
+        Assert.InRange(result.GetProperty("simulated_bubble_rate").GetDouble(), leastBubble, 0.9);
         Assert.InRange(result.GetProperty("bubble_rate").GetDouble(), 0.001, 0.9);
         Assert.Equal(4, result.GetProperty("bubble_rates").GetArrayLength());
         Assert.True(result.TryGetProperty("overhead_seconds", out _) && result.TryGetProperty("transfer_seconds", out _));

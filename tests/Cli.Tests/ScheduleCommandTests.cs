@@ -27,7 +27,7 @@ public sealed class ScheduleCommandTests : IDisposable
             1f1b: 2 stages of 1 chunk, 2 micro-batches; every action takes 1, a whole backward 2
               makespan          9
               longest span      9
-              bubble            33.33 %   by stage 33.3 % 33.3 %
+              bubble            33.3%   by stage 33.3% 33.3%
               peak activations  2 1   micro-batches, by stage
 
                     |0             |5

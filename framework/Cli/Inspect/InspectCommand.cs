@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using System.Text.Json;
 using Pipeline.Core;
 using Pipeline.Runtime.Runs;
 
@@ -10,8 +9,6 @@ namespace Pipeline.Cli.Inspect;
 /// <summary><c>pipeline inspect RUN</c>: a step as it was measured against what was planned.</summary>
 internal static class InspectCommand
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
-
     public static Command Create()
     {
         var run = new Argument<string>("RUN") { Description = "A run directory, such as runs/quickstart." };
@@ -37,7 +34,7 @@ internal static class InspectCommand
 
             if (parsed.GetValue(json))
             {
-                parsed.InvocationConfiguration.Output.WriteLine(JsonSerializer.Serialize(report, Json));
+                parsed.InvocationConfiguration.Output.Write(JsonOutput.Of(report));
             }
             else
             {

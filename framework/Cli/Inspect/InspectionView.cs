@@ -20,8 +20,8 @@ internal static class InspectionView
             CultureInfo.InvariantCulture,
             $"Step {report.Step} of {report.FirstStep} to {report.LastStep}: {report.Schedule}, {report.Stages.Count} stages, {report.MicroBatches} micro-batches."));
         console.WriteLine(
-            $"Measured: {Milliseconds(report.Measured.Seconds)}, bubble {Percent(report.Measured.Bubble)}. "
-            + $"Planned: {Milliseconds(report.Planned.Seconds)}, bubble {Percent(report.Planned.Bubble)}.");
+            $"Measured: {Quantity.Time(report.Measured.Seconds)}, bubble {Quantity.Percent(report.Measured.Bubble)}. "
+            + $"Planned: {Quantity.Time(report.Planned.Seconds)}, bubble {Quantity.Percent(report.Planned.Bubble)}.");
         console.WriteLine(Slowest(report));
         console.Write(Stages(report));
         var gantt = new TextGantt(inspection.Schedule, Math.Max(report.Measured.Seconds, report.Planned.Seconds), console.Profile.Width);
@@ -34,17 +34,13 @@ internal static class InspectionView
         }
     }
 
-    public static string Percent(double share) => string.Create(CultureInfo.InvariantCulture, $"{share * 100:F1}%");
-
-    public static string Milliseconds(double seconds) => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1000:F1} ms");
-
     private static string Slowest(InspectionReport report)
     {
         var slowest = report.Stages[report.SlowestStage];
         var share = slowest.BusySeconds / report.Stages.Average(stage => stage.BusySeconds);
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"The slowest stage is {slowest.Stage}: {Milliseconds(slowest.BusySeconds)} of work, {share:F2} times the mean.");
+            $"The slowest stage is {slowest.Stage}: {Quantity.Time(slowest.BusySeconds)} of work, {share:F2} times the mean.");
     }
 
     private static Table Stages(InspectionReport report)
@@ -59,11 +55,11 @@ internal static class InspectionView
         {
             table.AddRow(
                 stage.Stage.ToString(CultureInfo.InvariantCulture),
-                Milliseconds(stage.BusySeconds),
-                Percent(stage.Bubble),
-                Percent(stage.PlannedBubble),
-                report.Measured.Seconds > 0 ? Percent(stage.TransferSeconds / report.Measured.Seconds) : "-",
-                stage.OptimizerSeconds is { } optimizer ? Milliseconds(optimizer) : "-",
+                Quantity.Time(stage.BusySeconds),
+                Quantity.Percent(stage.Bubble),
+                Quantity.Percent(stage.PlannedBubble),
+                report.Measured.Seconds > 0 ? Quantity.Percent(stage.TransferSeconds / report.Measured.Seconds) : "-",
+                stage.OptimizerSeconds is { } optimizer ? Quantity.Time(optimizer) : "-",
                 stage.PeakInFlight.ToString(CultureInfo.InvariantCulture));
         }
 

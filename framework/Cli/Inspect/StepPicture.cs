@@ -59,8 +59,8 @@ internal static class StepPicture
 
         plot.Title(string.Create(
             CultureInfo.InvariantCulture,
-            $"{inspection.Schedule.Name}, step {inspection.Measured.Step}: bubble {InspectionView.Percent(inspection.Measured.Bubble)} measured, "
-            + $"{InspectionView.Percent(inspection.Planned.Bubble)} planned"), 16);
+            $"{inspection.Schedule.Name}, step {inspection.Measured.Step}: bubble {Quantity.Percent(inspection.Measured.Bubble)} measured, "
+            + $"{Quantity.Percent(inspection.Planned.Bubble)} planned"), 16);
         var chunks = inspection.Schedule.Stages > ranks ? ", paler boxes are every other chunk" : "";
         plot.XLabel($"milliseconds; numbers are micro-batches{chunks}", 13);
         plot.Axes.Left.TickGenerator = ticks;
@@ -81,7 +81,7 @@ internal static class StepPicture
 
         void Add(string name, StepTrace step, double top)
         {
-            var heading = plot.Add.Text($"{name}: {InspectionView.Milliseconds(step.Seconds)}, bubble {InspectionView.Percent(step.Bubble)}", 0, top);
+            var heading = plot.Add.Text($"{name}: {Quantity.Time(step.Seconds)}, bubble {Quantity.Percent(step.Bubble)}", 0, top);
             heading.LabelStyle.FontName = font;
             heading.LabelStyle.Bold = true;
             heading.LabelStyle.FontSize = 13;

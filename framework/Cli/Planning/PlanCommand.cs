@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using Pipeline.Core;
 using Pipeline.Core.Partitioning;
 using Pipeline.Runtime.Jobs;
@@ -14,7 +13,7 @@ namespace Pipeline.Cli.Planning;
 /// <summary><c>pipeline plan JOB</c>: what every schedule would make of a job.</summary>
 internal static class PlanCommand
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private const int FileWidth = 120;
 
     public static Command Create()
     {
@@ -24,11 +23,16 @@ internal static class PlanCommand
         var json = new Option<bool>("--json") { Description = "Print one JSON object and nothing else on standard output." };
         var command = new Command("plan", "Measure a job's layers and predict step time, bubble and memory of every schedule.") { job, set, profile, save, json };
         command.SetAction(parsed => Run(
-            parsed.GetRequiredValue(job), parsed.GetValue(set) ?? [], parsed.GetValue(profile), parsed.GetValue(save), parsed.GetValue(json)));
+            parsed.GetRequiredValue(job),
+            parsed.GetValue(set) ?? [],
+            parsed.GetValue(profile),
+            parsed.GetValue(save),
+            parsed.GetValue(json),
+            parsed.InvocationConfiguration.Output));
         return command;
     }
 
-    private static int Run(string job, string[] overrides, string? profile, string? save, bool json)
+    private static int Run(string job, string[] overrides, string? profile, string? save, bool json, TextWriter output)
     {
         if (save is not null && Path.GetDirectoryName(Path.GetFullPath(save)) is var folder && !Directory.Exists(folder))
         {
@@ -49,11 +53,11 @@ internal static class PlanCommand
         var plan = JobPlan.Of(opened, new JobLayout(opened, device, profiles));
         if (json)
         {
-            Console.WriteLine(JsonSerializer.Serialize(Summary(opened, profiles, plan), Json));
+            output.Write(JsonOutput.Of(Summary(opened, profiles, plan)));
         }
         else
         {
-            Print(opened, profiles, plan, profile ?? $"measured on {device}");
+            Print(opened, profiles, plan, profile ?? $"measured on {device}", output);
         }
 
         return ExitCode.Done;
@@ -79,10 +83,14 @@ internal static class PlanCommand
         Recommended = plan.Recommended?.Name,
     };
 
-    private static void Print(OpenedJob opened, IReadOnlyList<LayerProfile> profiles, JobPlan plan, string origin)
+    private static void Print(OpenedJob opened, IReadOnlyList<LayerProfile> profiles, JobPlan plan, string origin, TextWriter output)
     {
-        var (job, console) = (opened.Job, AnsiConsole.Console);
-        console.Profile.Width = Math.Max(console.Profile.Width, 110);   // a table in a pipe is not folded
+        var (job, console) = (opened.Job, AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) }));
+        if (!console.Profile.Out.IsTerminal)
+        {
+            console.Profile.Width = FileWidth;
+        }
+
         console.WriteLine(Text($"{job.Job.Name}: {job.Model.Architecture}, {opened.Model.ParameterCount:N0} parameters, {job.Parallel.Stages} stages, {job.Batch.MicroBatches} micro-batches"));
         console.Write(Layers(profiles, origin));
         console.Write(Schedules(opened, plan));
@@ -109,7 +117,7 @@ internal static class PlanCommand
         foreach (var layer in profiles)
         {
             table.AddRow(
-                layer.Name.EscapeMarkup(), Time(layer.Forward), Time(layer.InputGradient), Time(layer.WeightGradient), Time(layer.Optimizer),
+                layer.Name.EscapeMarkup(), Quantity.Time(layer.Forward), Quantity.Time(layer.InputGradient), Quantity.Time(layer.WeightGradient), Quantity.Time(layer.Optimizer),
                 ByteSize.Format(layer.ActivationBytes), ByteSize.Format(layer.ParameterBytes));
         }
 
@@ -139,9 +147,9 @@ internal static class PlanCommand
             table.AddRow(
                 name,
                 Text($"{schedule.Chunks}"),
-                Time(simulation.Makespan),
+                Quantity.Time(simulation.Makespan),
                 Text($"{tokens / simulation.Makespan:N0}"),
-                Text($"{100 * simulation.BubbleRate:F1}%"),
+                Quantity.Percent(simulation.BubbleRate),
                 string.Join(' ', simulation.PeakActivations.Select(peak => Text($"{peak:0.##}"))),
                 string.Join(", ", prediction.Bytes.Select(ByteSize.Format)));
         }
@@ -152,8 +160,6 @@ internal static class PlanCommand
     /// <summary>As <c>parallel.split</c> takes it: embedding and head go along uncounted.</summary>
     private static IReadOnlyList<int> Split(OpenedJob opened, StepPrediction prediction) =>
         LayerSplit.CountsOf(opened.Model.Layers.Count, prediction.Cuts);
-
-    private static string Time(double seconds) => seconds >= 1 ? Text($"{seconds:F2} s") : seconds >= 1e-3 ? Text($"{1e3 * seconds:F2} ms") : Text($"{1e6 * seconds:F0} us");
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

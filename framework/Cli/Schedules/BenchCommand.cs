@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using System.Text.Json;
 using Pipeline.Cli.Training;
 using Pipeline.Core;
 using Pipeline.Runtime.StandIns;
@@ -61,7 +60,7 @@ internal static class BenchCommand
         return 0;
     }
 
-    private static string Json(ScheduleBenchResult result) => JsonSerializer.Serialize(
+    private static string Json(ScheduleBenchResult result) => JsonOutput.Of(
         new
         {
             Schedule = result.Simulation.Schedule.Name,
@@ -74,16 +73,15 @@ internal static class BenchCommand
             SimulatedBubbleRates = result.Simulation.BubbleRates,
             result.TransferSeconds,
             result.OverheadSeconds,
-        },
-        Summary.Json) + "\n";
+        });
 
     private static string Text(ScheduleBenchResult result) => string.Create(CultureInfo.InvariantCulture, $"""
         {result.Simulation.Schedule.Name}: {result.Simulation.Schedule.Ranks.Count} stages, {result.Simulation.Schedule.MicroBatches} micro-batches, {result.Steps} steps
                      measured    simulated with the measured times
-          step       {Summary.Seconds(result.StepSeconds),-10}  {Summary.Seconds(result.Simulation.Makespan)}
-          bubble     {result.Bubble,-10:P2}  {result.Simulation.BubbleRate:P2}
-          by stage   {string.Join(' ', result.Bubbles.Select(bubble => bubble.ToString("P1", CultureInfo.InvariantCulture)))}
-          simulated  {string.Join(' ', result.Simulation.BubbleRates.Select(bubble => bubble.ToString("P1", CultureInfo.InvariantCulture)))}
+          step       {Quantity.Time(result.StepSeconds),-10}  {Quantity.Time(result.Simulation.Makespan)}
+          bubble     {Quantity.Percent(result.Bubble),-10}  {Quantity.Percent(result.Simulation.BubbleRate)}
+          by stage   {string.Join(' ', result.Bubbles.Select(Quantity.Percent))}
+          simulated  {string.Join(' ', result.Simulation.BubbleRates.Select(Quantity.Percent))}
         Runtime overhead: {1e6 * result.OverheadSeconds:F1} us an action of a stage; hand-overs that a stage waited for took {1e6 * result.TransferSeconds:F0} us.
 
         """);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Pipeline.Core;
 using Pipeline.Core.Schedules;
 
@@ -45,7 +44,7 @@ internal static class ScheduleCommand
     private static string Json(Simulation simulation)
     {
         var schedule = simulation.Schedule;
-        return JsonSerializer.Serialize(
+        return JsonOutput.Of(
             new
             {
                 schedule.Name,
@@ -58,7 +57,6 @@ internal static class ScheduleCommand
                 simulation.LongestSpan,
                 simulation.BubbleRate,
                 simulation.PeakActivations,
-            },
-            Summary.Json) + "\n";
+            });
     }
 }

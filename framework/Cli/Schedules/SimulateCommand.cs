@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Pipeline.Core;
 using Pipeline.Core.Schedules;
 
@@ -24,7 +23,7 @@ internal static class SimulateCommand
             }
 
             var given = durations.Read(parsed);
-            Func<double, string> format = given.HaveUnit ? Summary.Seconds : Summary.Plain;
+            Func<double, string> format = given.HaveUnit ? Quantity.Time : Summary.Plain;
             var schedule = options.Read(parsed, given.For, given.Longest);
             var simulation = Simulator.Run(schedule, given.For(schedule));
             parsed.InvocationConfiguration.Output.Write(
@@ -35,7 +34,7 @@ internal static class SimulateCommand
         return command;
     }
 
-    private static string Json(Simulation simulation) => JsonSerializer.Serialize(
+    private static string Json(Simulation simulation) => JsonOutput.Of(
         new
         {
             simulation.Makespan,
@@ -44,6 +43,5 @@ internal static class SimulateCommand
             simulation.PeakActivations,
             simulation.BubbleRates,
             simulation.Spans,
-        },
-        Summary.Json) + "\n";
+        });
 }

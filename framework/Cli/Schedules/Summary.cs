@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Pipeline.Core.Schedules;
 
 namespace Pipeline.Cli.Schedules;
@@ -9,18 +8,16 @@ internal static class Summary
 {
     public const string UnitTimes = "every action takes 1, a whole backward 2";
 
-    public static JsonSerializerOptions Json { get; } = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
-
     public static string Of(Simulation simulation, Func<double, string> time, string durations)
     {
         var schedule = simulation.Schedule;
         var chunks = schedule.StagesOf.Max(held => held.Count);
-        var rates = string.Join(' ', simulation.BubbleRates.Select(rate => rate.ToString("p1", CultureInfo.InvariantCulture)));
+        var rates = string.Join(' ', simulation.BubbleRates.Select(Quantity.Percent));
         return string.Create(CultureInfo.InvariantCulture, $"""
             {schedule.Name}: {Count(schedule.Ranks.Count, "stage")} of {Count(chunks, "chunk")}, {Count(schedule.MicroBatches, "micro-batch")}; {durations}
               makespan          {time(simulation.Makespan)}
               longest span      {time(simulation.LongestSpan)}
-              bubble            {simulation.BubbleRate:p2}   by stage {rates}
+              bubble            {Quantity.Percent(simulation.BubbleRate)}   by stage {rates}
               peak activations  {string.Join(' ', simulation.PeakActivations.Select(Plain))}   micro-batches, by stage
             {(schedule.AccumulatesAscending ? "" : "  Gradients add up in an order of its own: exact only against one stage run in that order.\n")}
             """).Replace("\r", "", StringComparison.Ordinal);
@@ -28,14 +25,6 @@ internal static class Summary
 
     /// <summary>In the user's own unit.</summary>
     public static string Plain(double time) => time.ToString("0.####", CultureInfo.InvariantCulture);
-
-    public static string Seconds(double time) => time switch
-    {
-        0 => "0 s",
-        < 1e-3 => string.Create(CultureInfo.InvariantCulture, $"{time * 1e6:0.###} us"),
-        < 1 => string.Create(CultureInfo.InvariantCulture, $"{time * 1e3:0.###} ms"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{time:0.####} s"),
-    };
 
     private static string Count(int count, string what) =>
         count == 1 ? $"1 {what}"

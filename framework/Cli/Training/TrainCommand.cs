@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Pipeline.Runtime.Runs;
 
 namespace Pipeline.Cli.Training;
@@ -7,8 +6,6 @@ namespace Pipeline.Cli.Training;
 /// <summary><c>pipeline train JOB</c>.</summary>
 internal static class TrainCommand
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
-
     public static Command Create()
     {
         var (job, set) = (JobArguments.File(), JobArguments.Set());
@@ -33,7 +30,7 @@ internal static class TrainCommand
 
         if (json)
         {
-            Console.Out.WriteLine(JsonSerializer.Serialize(summary, Json));
+            Console.Out.Write(JsonOutput.Of(summary));
         }
 
         view.Finish(summary);

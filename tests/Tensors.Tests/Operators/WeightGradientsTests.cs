@@ -130,11 +130,12 @@ public sealed class WeightGradientsTests : IDisposable
     private static Tensor Run(Tensor input, Tensor[] parameters, bool bias, Func<Tensor, Tensor, Tensor?, Tensor> linear) =>
         linear(linear(input, parameters[0], bias ? parameters[1] : null).tanh(), parameters[2], bias ? parameters[3] : null);
 
-    /// <summary>Single precision: 2^-24 over sums of some hundred terms; bfloat16: 2^-8.</summary>
+    /// <summary>Single precision: 2^-24 over sums of some hundred terms. Bfloat16: a bias added before or after rounding makes 2^-8 of a hidden
+    /// value, twice forward and twice backward, in each of three micro-batches.</summary>
     private static void AssertNear(Tensor expected, Tensor actual, ScalarType type)
     {
         var difference = (expected - actual).abs().max().to(ScalarType.Float32).item<float>();
         var size = expected.abs().max().to(ScalarType.Float32).item<float>();
-        Assert.True(difference <= (type == ScalarType.BFloat16 ? 2e-2 : 2e-6) * Math.Max(size, 1), $"{difference} of {size}");
+        Assert.True(difference <= (type == ScalarType.BFloat16 ? 5e-2 : 2e-6) * Math.Max(size, 1), $"{difference} of {size}");
     }
 }
