@@ -40,14 +40,9 @@ public sealed class JobLayout
         var name => Named(name),
     };
 
-    /// <summary>The number of chunks with which a schedule of the catalog would run this job: the job's where the schedule allows it.</summary>
-    public int ChunksFor(string name)
-    {
-        var (parallel, microBatches) = (opened.Job.Parallel, opened.Job.Batch.MicroBatches);
-        return parallel.Chunks is { } chunks && ScheduleCatalog.Problem(name, parallel.Stages, chunks, microBatches) is null
-            ? chunks
-            : ScheduleCatalog.DefaultChunks(name);
-    }
+    /// <summary>The number of chunks with which a schedule of the catalog would run this job: the job's for the one that it names, else the
+    /// schedule's own.</summary>
+    public int ChunksFor(string name) => Given(name) ?? ScheduleCatalog.DefaultChunks(name);
 
     /// <summary>A schedule of the catalog for this job.</summary>
     public Schedule Named(string name) =>
@@ -60,7 +55,7 @@ public sealed class JobLayout
         return AutomaticSchedule.Find(
             parallel.Stages,
             opened.Job.Batch.MicroBatches,
-            parallel.Chunks ?? (layers < 2 * parallel.Stages ? 1 : null),
+            Given(AutomaticSchedule.Name) ?? (layers < 2 * parallel.Stages ? 1 : null),
             Planner.Times,
             parallel.ActivationLimit ?? double.PositiveInfinity,
             parallel.MemoryLimit is null ? null : schedule => Planner.Predict(schedule) is not null);
@@ -83,6 +78,8 @@ public sealed class JobLayout
                 + $"each stage fit in {parallel.MemoryLimit} with the schedule {schedule.Name}; "
                 + "more stages, more micro-batches, or parallel.recompute = stage take less.");
     }
+
+    private int? Given(string name) => opened.Job.Parallel.Schedule == name ? opened.Job.Parallel.Chunks : null;
 
     private Schedule Custom()
     {
