@@ -121,7 +121,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private IActorRef StartStage(int rank, IReadOnlyDictionary<(HandOverKind Kind, int Stage), int> credits)
     {
         var setup = new StageSetup(
-            rank, plan.Schedule, credits, plan.Partition.TiedCopies, createExecutor, statuses[rank], fence, Self);
+            rank, plan.Schedule, credits, plan.Partition.TiedCopies, plan.Devices[rank], createExecutor, statuses[rank], fence, Self);
         return Context.Watch(Context.ActorOf(StageActor.Props(setup), $"stage-{rank}"));
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Akka.Actor;
 using Pipeline.Core.Schedules;
+using Pipeline.Tensors.Devices;
 using Pipeline.Tensors.SafeTensors;
 using static TorchSharp.torch;
 
@@ -16,7 +17,7 @@ internal sealed class StageActor : ReceiveActor
     private readonly Dictionary<(FrameKind Kind, int Stage), int> credits = [];
     private readonly SortedDictionary<int, IStageExecutor> executors = [];
     private readonly List<TiedCopy> staleCopies = [];
-    private readonly StageClock clock = new();
+    private readonly StageClock clock;
     private IReadOnlyList<IActorRef> ranks = [];
     private StagePass? pass;
     private long epoch;
@@ -25,6 +26,7 @@ internal sealed class StageActor : ReceiveActor
     public StageActor(StageSetup setup)
     {
         this.setup = setup;
+        clock = new(DeviceClock.Of(setup.Device));   // on the actor's own thread, as all that follows
         Receive<StartStage>(Start);
         Receive<RunStep>(message => message.Epoch == epoch, message => Begin(StagePass.Training(message.Step, setup.Actions)));
         Receive<RunEvaluation>(message => message.Epoch == epoch, message =>
@@ -69,6 +71,8 @@ internal sealed class StageActor : ReceiveActor
         {
             executor.Dispose();
         }
+
+        clock.Close();
     }
 
     private void Quieten(Quieten message)
@@ -186,13 +190,7 @@ internal sealed class StageActor : ReceiveActor
         }
 
         setup.Status.Set("running", action);
-        clock.Begin();
         var result = current.Evaluation ? Evaluate(action, input?.Payload) : Train(current.Step, action, input?.Payload);
-        if (!current.Evaluation)
-        {
-            clock.EndAction(action, executors.Values.Sum(executor => executor.InFlight));
-        }
-
         if (Output(current, action) is { } output)
         {
             Send(output, result!);
@@ -201,6 +199,7 @@ internal sealed class StageActor : ReceiveActor
 
     private Tensor? Train(long step, PipelineAction action, Tensor? input)
     {
+        clock.Begin();
         var executor = executors[action.Stage];
         var result = action.Kind switch
         {
@@ -215,6 +214,7 @@ internal sealed class StageActor : ReceiveActor
                 executor.WeightGradient(action.MicroBatch);
             }
 
+            clock.EndAction(action, executors.Values.Sum(other => other.InFlight));
             return result;
         }
         catch
@@ -332,7 +332,7 @@ internal sealed class StageActor : ReceiveActor
             }
         }
 
-        setup.Coordinator.Tell(new StepCommitted(epoch, message.Step, setup.Rank, clock.EndBetween()));
+        setup.Coordinator.Tell(new StepCommitted(epoch, message.Step, setup.Rank, clock.EndOptimizer()));
     }
 
     /// <summary>Gives tied copies the values that their owners sent after the last commit; false while one that the next action uses is

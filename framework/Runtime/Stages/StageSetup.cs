@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Pipeline.Core.Schedules;
+using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Stages;
 
@@ -7,6 +8,7 @@ namespace Pipeline.Runtime.Stages;
 /// <param name="Rank">Its row of the schedule.</param>
 /// <param name="Credits">Of every edge of the schedule.</param>
 /// <param name="TiedCopies">Of the whole model.</param>
+/// <param name="Device">Where its stages run.</param>
 /// <param name="CreateExecutor">Makes the executor of one of its stages; called on the actor's own thread.</param>
 /// <param name="Coordinator">Gets the actor's reports.</param>
 internal sealed record StageSetup(
@@ -14,6 +16,7 @@ internal sealed record StageSetup(
     Schedule Schedule,
     IReadOnlyDictionary<(HandOverKind Kind, int Stage), int> Credits,
     IReadOnlyList<TiedCopy> TiedCopies,
+    Device Device,
     Func<int, IStageExecutor> CreateExecutor,
     StageStatus Status,
     Fence Fence,

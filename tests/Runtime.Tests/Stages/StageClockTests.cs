@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Pipeline.Runtime.Stages;
+using Pipeline.Tensors.Devices;
+using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Tests.Stages;
 
@@ -11,7 +13,7 @@ public class StageClockTests
     [Fact]
     public void Only_the_frame_that_the_stage_waits_for_counts_as_a_transfer_and_only_once()
     {
-        var clock = new StageClock();
+        var clock = new StageClock(DeviceClock.Of(CPU));
         var sent = Stopwatch.GetTimestamp();
         clock.Arrived(Awaited, sent);   // while the stage works
         clock.Waiting(Awaited);
@@ -28,7 +30,7 @@ public class StageClockTests
     [Fact]
     public void Waiting_before_a_frame_is_sent_is_no_transfer()
     {
-        var clock = new StageClock();
+        var clock = new StageClock(DeviceClock.Of(CPU));
         clock.Waiting(Awaited);
         Thread.Sleep(20);
         var sent = Stopwatch.GetTimestamp();
