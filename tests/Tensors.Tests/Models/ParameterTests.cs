@@ -3,6 +3,7 @@ using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Tests.Models;
 
+[Collection(nameof(Alone))]
 public class ParameterTests
 {
     private static readonly ParameterDefinition Definition = new("h.0.weight", [16, 8], Initialization.Normal(0.5));

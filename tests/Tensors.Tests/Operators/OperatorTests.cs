@@ -34,6 +34,7 @@ public class OperatorTests
         using var single = tensor(values);
         Assert.Equal([SquaredNorm.Of(values)], SquaredNorm.Of([single]));
         using var brain = single.to(ScalarType.BFloat16);
-        Assert.Equal(expected, SquaredNorm.Of([brain])[0], 0.01 * expected);
+        // Numbers below the normal ones have fewer bits still; their squares are nothing beside this.
+        Assert.Equal(expected, SquaredNorm.Of([brain])[0], (0.01 * expected) + 1e-70);
     });
 }

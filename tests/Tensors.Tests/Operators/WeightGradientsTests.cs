@@ -4,6 +4,7 @@ using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Tests.Operators;
 
+[Collection(nameof(Alone))]
 public sealed class WeightGradientsTests : IDisposable
 {
     private readonly ConstantWeights weights = new();
