@@ -26,7 +26,7 @@ internal sealed class StageActor : ReceiveActor
     public StageActor(StageSetup setup)
     {
         this.setup = setup;
-        clock = new(DeviceClock.Of(setup.Device));   // on the actor's own thread, as all that follows
+        clock = new(DeviceClock.Of(setup.Device), TimeProvider.System);   // on the actor's own thread, as all that follows
         Receive<StartStage>(Start);
         Receive<RunStep>(message => message.Epoch == epoch, message => Begin(StagePass.Training(message.Step, setup.Actions)));
         Receive<RunEvaluation>(message => message.Epoch == epoch, message =>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Pipeline.Core.Schedules;
 using Pipeline.Tensors.Devices;
 
@@ -6,7 +5,8 @@ namespace Pipeline.Runtime.Stages;
 
 /// <summary>Measures a stage actor: when its actions ran on its device, what it did between steps (gradient norms, optimizer, tied copies), and
 /// how long it stood idle for frames under way.</summary>
-internal sealed class StageClock(DeviceClock device)
+/// <param name="time">The host's, for waits.</param>
+internal sealed class StageClock(DeviceClock device, TimeProvider time)
 {
     private readonly List<PipelineAction> actions = [];
     private readonly List<long> marks = [];   // start and end of each action
@@ -50,7 +50,7 @@ internal sealed class StageClock(DeviceClock device)
     public void Waiting(FrameKey? missing)
     {
         waitingFor = missing;
-        waitingSince = waitingSince == 0 ? Stopwatch.GetTimestamp() : waitingSince;
+        waitingSince = waitingSince == 0 ? time.GetTimestamp() : waitingSince;
     }
 
     /// <summary>A frame arrived: what the actor waited for it since it was sent was its transfer. Others under way at the same time do not
@@ -59,7 +59,7 @@ internal sealed class StageClock(DeviceClock device)
     {
         if (waitingSince != 0 && waitingFor == key)
         {
-            var now = Stopwatch.GetTimestamp();
+            var now = time.GetTimestamp();
             transfer += Math.Max(0, now - Math.Max(sentAt, waitingSince));
             waitingSince = now;
         }

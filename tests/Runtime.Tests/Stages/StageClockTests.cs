@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Pipeline.Runtime.Stages;
 using Pipeline.Tensors.Devices;
 using static TorchSharp.torch;
@@ -9,32 +8,39 @@ public class StageClockTests
 {
     private static readonly FrameKey Awaited = new(1, FrameKind.Activation, 1, 0);
     private static readonly FrameKey Other = new(1, FrameKind.Gradient, 1, 0);
+    private readonly SetTime time = new() { Now = 100 };
+    private readonly StageClock clock;
+
+    public StageClockTests() => clock = new(DeviceClock.Of(CPU), time);
 
     [Fact]
     public void Only_the_frame_that_the_stage_waits_for_counts_as_a_transfer_and_only_once()
     {
-        var clock = new StageClock(DeviceClock.Of(CPU));
-        var sent = Stopwatch.GetTimestamp();
-        clock.Arrived(Awaited, sent);   // while the stage works
+        clock.Arrived(Awaited, 100);   // while the stage works
         clock.Waiting(Awaited);
-        Thread.Sleep(2);
-        clock.Arrived(Other, sent);
+        time.Now = 120;
+        clock.Arrived(Other, 100);
         Assert.Equal(0, clock.TakeTimes().Transfer);
-        clock.Arrived(Awaited, sent);
+        clock.Arrived(Awaited, 100);
         clock.Waiting(Other);   // and now for the next
-        clock.Arrived(Other, sent);
-        var times = clock.TakeTimes();
-        Assert.InRange(Stopwatch.GetElapsedTime(0, times.Transfer).TotalMilliseconds, 1.9, Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
+        time.Now = 123;
+        clock.Arrived(Other, 100);
+        Assert.Equal(20 + 3, clock.TakeTimes().Transfer);
     }
 
     [Fact]
     public void Waiting_before_a_frame_is_sent_is_no_transfer()
     {
-        var clock = new StageClock(DeviceClock.Of(CPU));
         clock.Waiting(Awaited);
-        Thread.Sleep(20);
-        var sent = Stopwatch.GetTimestamp();
-        clock.Arrived(Awaited, sent);
-        Assert.InRange(Stopwatch.GetElapsedTime(0, clock.TakeTimes().Transfer).TotalMilliseconds, 0, Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
+        time.Now = 157;
+        clock.Arrived(Awaited, 150);
+        Assert.Equal(7, clock.TakeTimes().Transfer);
+    }
+
+    private sealed class SetTime : TimeProvider
+    {
+        public long Now { get; set; }
+
+        public override long GetTimestamp() => Now;
     }
 }
