@@ -12,23 +12,24 @@ public sealed class WeightGradientsTests : IDisposable
     public void Dispose() => weights.Dispose();
 
     /// <summary>Against libtorch's own backward over the same two linear layers: the same products, added in the same order, so that only
-    /// the fused addition to the sum may round otherwise.</summary>
+    /// the fused addition to the sum may round otherwise. In bfloat16 over one layer: a second one would make more of the first one's rounding.</summary>
     [Fact]
     public void Put_off_gradients_equal_those_of_libtorchs_backward() =>
         Gen.Select(Gen.Int[1, 3], Gen.Int[1, 5], Gen.Int[1, 40], Gen.Bool, Gen.Bool).Sample(
             (sequences, length, width, bias, brain) =>
             {
                 using var scope = NewDisposeScope();
+                using var constants = new ConstantWeights();   // samples run on several threads, and a stage's weights belong to one
                 var type = brain ? ScalarType.BFloat16 : ScalarType.Float32;
                 Tensor[] parameters = [randn(2 * width, width), randn(2 * width), randn(width, 2 * width), randn(width)];
                 var (plain, split) = (Leaves(parameters), Leaves(parameters));
                 for (var microBatch = 0; microBatch < 3; microBatch++)
                 {
-                    var (input, gradient) = (randn(sequences, length, width).to(type), randn(sequences, length, width).to(type));
+                    var (input, gradient) = (randn(sequences, length, width).to(type), randn(sequences, length, brain ? 2 * width : width).to(type));
                     var (first, second) = (input.detach().requires_grad_(true), input.detach().requires_grad_(true));
-                    using var later = new WeightGradients(weights);
-                    var expected = Run(first, plain, bias, Operator.Linear);
-                    var actual = Run(second, split, bias, later.Linear);
+                    using var later = new WeightGradients(constants);
+                    var expected = Run(first, plain, bias, brain, Operator.Linear);
+                    var actual = Run(second, split, bias, brain, later.Linear);
                     AssertNear(expected, actual, type);
                     autograd.backward(expected, gradient);
                     autograd.backward(actual, gradient);
@@ -36,7 +37,7 @@ public sealed class WeightGradientsTests : IDisposable
                     later.Compute();
                 }
 
-                foreach (var (expected, actual) in plain.Zip(split).Where((_, index) => bias || index % 2 == 0))
+                foreach (var (expected, actual) in plain.Zip(split).Where((_, index) => (bias || index % 2 == 0) && (!brain || index < 2)))
                 {
                     Assert.Equal(ScalarType.Float32, actual.grad!.dtype);
                     AssertNear(expected.grad!, actual.grad!, type);
@@ -128,15 +129,17 @@ public sealed class WeightGradientsTests : IDisposable
 
     private static Tensor[] Leaves(Tensor[] values) => [.. values.Select(value => value.clone().requires_grad_(true))];
 
-    private static Tensor Run(Tensor input, Tensor[] parameters, bool bias, Func<Tensor, Tensor, Tensor?, Tensor> linear) =>
-        linear(linear(input, parameters[0], bias ? parameters[1] : null).tanh(), parameters[2], bias ? parameters[3] : null);
+    private static Tensor Run(Tensor input, Tensor[] parameters, bool bias, bool one, Func<Tensor, Tensor, Tensor?, Tensor> linear)
+    {
+        var hidden = linear(input, parameters[0], bias ? parameters[1] : null);
+        return one ? hidden : linear(hidden.tanh(), parameters[2], bias ? parameters[3] : null);
+    }
 
-    /// <summary>Single precision: 2^-24 over sums of some hundred terms. Bfloat16: a bias added before or after rounding makes 2^-8 of a hidden
-    /// value, twice forward and twice backward, in each of three micro-batches.</summary>
+    /// <summary>Single precision: 2^-24 over sums of some hundred terms; bfloat16: 2^-8.</summary>
     private static void AssertNear(Tensor expected, Tensor actual, ScalarType type)
     {
         var difference = (expected - actual).abs().max().to(ScalarType.Float32).item<float>();
         var size = expected.abs().max().to(ScalarType.Float32).item<float>();
-        Assert.True(difference <= (type == ScalarType.BFloat16 ? 5e-2 : 2e-6) * Math.Max(size, 1), $"{difference} of {size}");
+        Assert.True(difference <= (type == ScalarType.BFloat16 ? 2e-2 : 2e-6) * Math.Max(size, 1), $"{difference} of {size}");
     }
 }
