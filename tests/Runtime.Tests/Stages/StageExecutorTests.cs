@@ -49,12 +49,13 @@ public class StageExecutorTests
     /// <summary>What a stage computes with after a step are the new weights: a fresh stage that is given them computes the same. In bfloat16
     /// weights are used through cast copies.</summary>
     [Theory]
-    [InlineData("float32")]
-    [InlineData("bfloat16")]
-    public void After_a_step_the_new_weights_count(string compute)
+    [InlineData("float32", true)]
+    [InlineData("bfloat16", true)]
+    [InlineData("bfloat16", false)]
+    public void After_a_step_the_new_weights_count(string compute, bool tied)
     {
         using var run = new TestRun();
-        using var plan = run.Plan(false, "parallel.stages=1", $"precision.compute={compute}", "optimizer.learning-rate=0.1", "optimizer.warmup-steps=0");
+        using var plan = run.Plan(false, "parallel.stages=1", $"precision.compute={compute}", $"model.tie-embeddings={(tied ? "true" : "false")}", "optimizer.learning-rate=0.1", "optimizer.warmup-steps=0");
         using var trained = TrainingRun.CreateExecutor(plan, 0);
         var first = Step(trained, 1);
         trained.Apply(1, 1);
