@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Akka.Actor;
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.TensorPlane;
 using Pipeline.Tensors.Devices;
 using Pipeline.Tensors.SafeTensors;
 using static TorchSharp.torch;
@@ -190,7 +191,7 @@ internal sealed class StageActor : ReceiveActor
         }
 
         setup.Status.Set("running", action);
-        var result = current.Evaluation ? Evaluate(action, input?.Payload) : Train(current.Step, action, input?.Payload);
+        var result = current.Evaluation ? Evaluate(action, input?.Single) : Train(current.Step, action, input?.Single);
         if (Output(current, action) is { } output)
         {
             Send(output, result!);
@@ -233,7 +234,7 @@ internal sealed class StageActor : ReceiveActor
     /// <summary>Hands a tensor to a stage: over an edge to another actor, which takes a credit where the edge has credits, or directly.</summary>
     private void Send(FrameKey key, Tensor payload)
     {
-        var frame = new Frame(epoch, key, payload, Stopwatch.GetTimestamp());
+        var frame = new Frame(epoch, key, [payload], Stopwatch.GetTimestamp());
         if (setup.Holds(key.Stage))
         {
             inbox.Add(key, frame);
@@ -299,7 +300,7 @@ internal sealed class StageActor : ReceiveActor
             executors[copy.Owner].AddTiedGradient(
                 copy,
                 inbox.Remove(new(current.Step, FrameKind.TiedGradient, copy.Owner, copy.Index), out var frame)
-                    ? frame.Payload
+                    ? frame.Single
                     : executors[copy.Stage].TakeTiedGradient(copy));
         }
 
@@ -350,7 +351,7 @@ internal sealed class StageActor : ReceiveActor
             }
 
             clock.Begin();
-            executors[copy.Stage].SetTiedValue(copy, frame.Payload);
+            executors[copy.Stage].SetTiedValue(copy, frame.Single);
             clock.EndBetween();
             staleCopies.RemoveAt(index);
         }

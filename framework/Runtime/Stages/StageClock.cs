@@ -1,4 +1,5 @@
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.TensorPlane;
 using Pipeline.Tensors.Devices;
 
 namespace Pipeline.Runtime.Stages;

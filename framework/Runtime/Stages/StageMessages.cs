@@ -45,11 +45,6 @@ internal sealed record StageQuiet(long Epoch, int Rank);
 /// <param name="Doing">The action, or what else the stage was doing.</param>
 internal sealed record StageFailed(int Rank, string Doing, Exception Cause);
 
-// Between stage actors, besides frames.
-
-/// <summary>The receiver has taken a frame off an edge: the sender may have one more under way.</summary>
-/// <param name="Stage">The receiving stage.</param>
-internal sealed record Credit(long Epoch, FrameKind Kind, int Stage);
 
 /// <summary>Stopwatch ticks.</summary>
 public readonly record struct Interval(long Start, long End);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Stages;
 

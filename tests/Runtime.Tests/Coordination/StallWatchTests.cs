@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Stages;
+using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Tests.Coordination;
 

@@ -1,4 +1,5 @@
 using Pipeline.Runtime.Stages;
+using Pipeline.Runtime.TensorPlane;
 using Pipeline.Tensors.Devices;
 using static TorchSharp.torch;
 
