@@ -27,7 +27,7 @@ internal sealed class LiveView : RunView
     public LiveView(TrainingPlan plan, IAnsiConsole console)
         : base(plan, console)
     {
-        shares = [.. plan.Schedule.Ranks.Select(_ => new StageShare(1, 0))];
+        shares = [.. plan.Summaries.Select(_ => new StageShare(1, 0))];
         barWidth = Math.Clamp(console.Profile.Width - BesideBar, MostBar / 3, MostBar);
         drawing = console.Live(Draw()).AutoClear(false).StartAsync(RedrawAsync);
     }
@@ -44,10 +44,10 @@ internal sealed class LiveView : RunView
                 losses.Add(loss);
             }
 
-            foreach (var stage in metrics.Stages)
+            foreach (var (worker, stage) in metrics.Stages.Index())
             {
                 // Smoothed over about twenty steps: a single one flickers.
-                shares[stage.Stage] = shares[stage.Stage].Towards(StageShare.Of(stage, metrics.StepSeconds), 1.0 / Math.Min(steps, 20));
+                shares[worker] = shares[worker].Towards(StageShare.Of(stage, metrics.StepSeconds), 1.0 / Math.Min(steps, 20));
             }
         }
     }
@@ -113,7 +113,7 @@ internal sealed class LiveView : RunView
     {
         var all = StageShare.Mean(shares);
         var table = new Table().Border(TableBorder.Rounded).AddColumns(
-            new TableColumn("stage").Footer("all"),
+            new TableColumn(Plan.Job.Parallel.Replicas == 1 ? "stage" : "replica.stage").Footer("all"),
             new TableColumn("layers"),
             new TableColumn("device"),
             new TableColumn("[green]busy[/]").NoWrap().Footer(Shares(all)),
@@ -121,16 +121,16 @@ internal sealed class LiveView : RunView
             new TableColumn("[yellow]transfers[/]").RightAligned().Footer(Share(all.Transfers)),
             new TableColumn("in flight").RightAligned());
         table.ShowFooters = shares.Length > 1;
-        foreach (var stage in Plan.Stages)
+        foreach (var (worker, stage) in Plan.Summaries.Index())
         {
             table.AddRow(
-                $"{stage.Stage}",
+                Plan.Job.Parallel.Replicas == 1 ? $"{stage.Stage}" : $"{stage.Replica}.{stage.Stage}",
                 stage.Layers.EscapeMarkup(),
-                stage.Device.EscapeMarkup(),
-                Shares(shares[stage.Stage]),
-                Share(shares[stage.Stage].Bubble),
-                Share(shares[stage.Stage].Transfers),
-                newest?.Stages[stage.Stage].PeakInFlight.ToString(CultureInfo.InvariantCulture) ?? "-");
+                Place(stage).EscapeMarkup(),
+                Shares(shares[worker]),
+                Share(shares[worker].Bubble),
+                Share(shares[worker].Transfers),
+                newest?.Stages[worker].PeakInFlight.ToString(CultureInfo.InvariantCulture) ?? "-");
         }
 
         return table;

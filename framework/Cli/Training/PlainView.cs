@@ -18,9 +18,9 @@ internal sealed class PlainView : RunView
     {
         interval = Math.Max(1, plan.Job.Job.Steps / 30);
         Line(Headline());
-        foreach (var stage in plan.Stages)
+        foreach (var (worker, stage) in plan.Summaries.Index())
         {
-            Line(string.Create(CultureInfo.InvariantCulture, $"stage {stage.Stage}: {stage.Layers}, {stage.Parameters:N0} parameters, {stage.Device}"));
+            Line(string.Create(CultureInfo.InvariantCulture, $"{plan.Stages.Workers.NameOf(worker)}: {stage.Layers}, {stage.Parameters:N0} parameters, {Place(stage)}"));
         }
     }
 

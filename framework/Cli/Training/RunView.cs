@@ -51,7 +51,7 @@ internal abstract class RunView(TrainingPlan plan, IAnsiConsole console) : IRunO
     protected string Headline() => string.Create(
         CultureInfo.InvariantCulture,
         $"{plan.Job.Job.Name}: {plan.Job.Model.Architecture}, {plan.Partition.Model.ParameterCount:N0} parameters, "
-        + $"{plan.Schedule.Ranks.Count} stages, {plan.Job.Parallel.Schedule}, {plan.Job.Batch.MicroBatches} micro-batches, "
+        + $"{plan.Schedule.Ranks.Count} stages{(plan.Job.Parallel.Replicas == 1 ? "" : $" x {plan.Job.Parallel.Replicas} replicas")}, {plan.Job.Parallel.Schedule}, {plan.Job.Batch.MicroBatches} micro-batches, "
         + $"{plan.Corpus.Count:N0} tokens in {plan.Corpus.Files.Count} files");
 
     protected string TimeLeft(long step)
@@ -60,6 +60,10 @@ internal abstract class RunView(TrainingPlan plan, IAnsiConsole console) : IRunO
         var seconds = elapsed.TotalSeconds / (step - firstStep + 1) * (plan.Job.Job.Steps - step);
         return Clock(TimeSpan.FromSeconds(Math.Min(seconds, 1e9)));   // thirty years will do
     }
+
+    /// <summary>The device, and the node where there are several.</summary>
+    protected string Place(StageSummary stage) =>
+        plan.Places.Select(place => place.Node).Distinct().Skip(1).Any() ? $"{stage.Node}/{stage.Device}" : stage.Device;
 
     protected static string Number(double? value) => value?.ToString("F4", CultureInfo.InvariantCulture) ?? "-";
 

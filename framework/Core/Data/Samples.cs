@@ -19,6 +19,7 @@ public sealed class Samples
         Context = job.Model.Context;
         sequences = job.Batch.Sequences;
         SequencesPerMicroBatch = job.Batch.Sequences / job.Batch.MicroBatches;
+        TokensPerMicroBatch = job.TokensPerMicroBatch;
         trainingTokens = corpus.Count - (long)(corpus.Count * job.Data.ValidationFraction);
         Check("training", trainingTokens);
         if (job.Evaluation.Every > 0 || job.Evaluation.BeforeFirstStep)
@@ -32,7 +33,7 @@ public sealed class Samples
 
     public int SequencesPerMicroBatch { get; }
 
-    public long TokensPerMicroBatch => (long)Context * SequencesPerMicroBatch;
+    public long TokensPerMicroBatch { get; }
 
     /// <summary>Reads one micro-batch's inputs, or its targets: the same sequences one token on.</summary>
     /// <param name="batch">The step in training, counted from 1; the batch in validation, counted from 0.</param>

@@ -20,6 +20,11 @@ public sealed record JobFile(
 {
     public IReadOnlyList<string> Device { get; init; } = Device ?? ["cpu"];
 
+    public int MicroBatchesPerReplica => Batch.MicroBatches / Parallel.Replicas;
+
+    /// <summary>Target tokens of a micro-batch.</summary>
+    public long TokensPerMicroBatch => (long)Model.Context * (Batch.Sequences / Batch.MicroBatches);
+
     public string? Problem() => JobRules.Problems(this).FirstOrDefault();
 }
 
@@ -50,6 +55,7 @@ public sealed record BatchSettings([Limits(1, 1_000_000)] int Sequences = 12, [L
 /// <param name="ScheduleFile">With the schedule <c>custom</c>: a CSV file with a row for each stage actor, relative to the job file.</param>
 /// <param name="ActivationLimit">With the schedule <c>automatic</c>: the most activations alive at once on a stage actor, in micro-batches.</param>
 /// <param name="MemoryLimit">Bytes that a stage actor may take for parameters, gradients, optimizer state and activations.</param>
+/// <param name="Replicas">Copies of the whole pipeline, each with its share of the micro-batches; gradients are summed over them.</param>
 /// <param name="Split"><c>auto</c> (balanced by measured times), <c>even</c> (by count), or a list: layers of each chunk, in the order of the model.</param>
 /// <param name="Recompute"><c>none</c>, <c>stage</c> (keep a stage's input alone and run it forward again before its backward), or n: so for every n-th layer.</param>
 public sealed record ParallelSettings(
@@ -59,7 +65,7 @@ public sealed record ParallelSettings(
     string? ScheduleFile = null,
     [Limits(1)] double? ActivationLimit = null,
     string? MemoryLimit = null,
-    [Limits(1, 1)] int Replicas = 1,
+    [Limits(1, 1024)] int Replicas = 1,
     [Limits(1, 1024)] int ThreadsPerStage = 1,
     IReadOnlyList<string>? Split = null,
     string Recompute = "none")

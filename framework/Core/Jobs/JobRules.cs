@@ -44,6 +44,11 @@ internal static class JobRules
         {
             yield return Text($"batch.sequences must be a multiple of batch.micro-batches, which is {microBatches}, not {sequences}");
         }
+
+        if (microBatches % job.Parallel.Replicas != 0)
+        {
+            yield return Text($"batch.micro-batches must be a multiple of parallel.replicas, which is {job.Parallel.Replicas}, not {microBatches}");
+        }
     }
 
     private static IEnumerable<string> Optimizer(OptimizerSettings optimizer)
@@ -87,14 +92,14 @@ internal static class JobRules
     private static IEnumerable<string> Schedule(JobFile job)
     {
         var (parallel, name) = (job.Parallel, job.Parallel.Schedule);
-        if (ScheduleCatalog.Names.Contains(name))
+        if (ScheduleCatalog.Names.Contains(name) && job.Batch.MicroBatches % parallel.Replicas == 0)
         {
             var own = ScheduleCatalog.DefaultChunks(name);
-            if (ScheduleCatalog.Problem(name, parallel.Stages, own, job.Batch.MicroBatches) is { } problem)
+            if (ScheduleCatalog.Problem(name, parallel.Stages, own, job.MicroBatchesPerReplica) is { } problem)
             {
                 yield return $"parallel.schedule does not fit: {problem}";
             }
-            else if (ScheduleCatalog.Problem(name, parallel.Stages, parallel.Chunks ?? own, job.Batch.MicroBatches) is { } chunkProblem)
+            else if (ScheduleCatalog.Problem(name, parallel.Stages, parallel.Chunks ?? own, job.MicroBatchesPerReplica) is { } chunkProblem)
             {
                 yield return $"parallel.chunks does not fit: {chunkProblem}";
             }
@@ -176,10 +181,12 @@ internal static class JobRules
             yield return $"device must be cpu, cuda, or cuda:N such as cuda:0, not {Shown([device])}";
         }
 
-        var (devices, stages) = (job.Device.Count, job.Parallel.Stages);
-        if (devices != 1 && devices != stages)
+        var (devices, stages, replicas) = (job.Device.Count, job.Parallel.Stages, job.Parallel.Replicas);
+        if (devices != 1 && devices != stages * replicas)
         {
-            yield return Text($"device must be one for all stages or one for each, and parallel.stages is {stages}, not {devices}");
+            yield return replicas == 1
+                ? Text($"device must be one for all stages or one for each, and parallel.stages is {stages}, not {devices}")
+                : Text($"device must be one for all stages or one for each of every replica, and parallel.stages x parallel.replicas is {stages} x {replicas}, not {devices}");
         }
     }
 

@@ -1,11 +1,12 @@
 using System.Diagnostics;
+using System.Numerics;
 using Akka.Actor;
 using Pipeline.Core.Configuration;
 using Pipeline.Core.Optimization;
-using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
+using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Coordination;
 
@@ -17,73 +18,75 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private const int MostSkipsInARow = 10;
 
     private readonly TrainingPlan plan;
-    private readonly Func<int, IStageExecutor> createExecutor;
     private readonly RunRecorder recorder;
     private readonly TaskCompletionSource<RunSummary> outcome;
     private readonly CheckpointStore checkpoints;
-    private readonly StageStatus[] statuses;
+    private readonly Workers workers;
     private readonly StallWatch stallWatch;
     private readonly TraceRecorder trace;
-    private readonly Fence fence;
-    private readonly StepReports<StageStarted> started;
-    private readonly StepReports<StepReady> ready;
-    private readonly StepReports<StepCommitted> committed;
-    private readonly StepReports<EvaluationDone> evaluated;
-    private readonly StepReports<ShardSaved> saved;
-    private readonly StepReports<StageQuiet> quiet;
+    private readonly Reports<StageStarted> started;
+    private readonly Reports<StepReady> ready;
+    private readonly Reports<StepCommitted> committed;
+    private readonly Reports<EvaluationDone> evaluated;
+    private readonly Reports<ShardSaved> saved;
     private readonly long runBegan = Stopwatch.GetTimestamp();
     private readonly Queue<StepMetrics> uncommitted = new();
-    private IReadOnlyList<IActorRef> stages = [];
+    private readonly IActorRef[] stages;
+    private readonly List<StageDescription> descriptions = [];
+    private IReadOnlyList<HostedWorkers> hosts = [];
+    private long epoch;
     private long step;
     private long stepBegan;
+    private long lastReport = Stopwatch.GetTimestamp();
     private int skipsInARow;
+    private int refusedFrames;
     private bool stopping;
     private TimeSpan typicalAction;
     private IActorRef? ending;
+    private int endedHosts;
     private string? lastCheckpoint;
     private long lastSaved = -1;
 
-    public CoordinatorActor(
-        TrainingPlan plan, Func<int, IStageExecutor> createExecutor, RunRecorder recorder, TaskCompletionSource<RunSummary> outcome)
+    public CoordinatorActor(TrainingPlan plan, RunRecorder recorder, TaskCompletionSource<RunSummary> outcome)
     {
         this.plan = plan;
-        this.createExecutor = createExecutor;
         this.recorder = recorder;
         this.outcome = outcome;
-        var count = plan.Schedule.Ranks.Count;
+        workers = plan.Stages.Workers;
         checkpoints = new(plan.Directory.Checkpoints, plan.Job.Checkpoint.Keep);
-        statuses = [.. Enumerable.Range(0, count).Select(_ => new StageStatus())];
-        stallWatch = new(statuses);
+        stages = new IActorRef[workers.Count];
+        stallWatch = new(workers);
         trace = new(plan.Schedule);
-        (started, ready, committed, evaluated, saved, quiet) = (new(count), new(count), new(count), new(count), new(count), new(count));
-        fence = new((plan.Resumed?.Manifest.Epoch ?? 0) + 1);
+        (started, ready, committed, evaluated, saved) = (new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count));
+        epoch = (plan.Resumed?.Manifest.Epoch ?? 0) + 1;
         step = plan.Resumed?.Manifest.Step ?? 0;
         lastCheckpoint = plan.Resumed?.Directory;
         lastSaved = plan.Resumed?.Manifest.Step ?? -1;
 
-        Receive<StartRun>(_ => Start());
-        Receive<StageStarted>(message => OnComplete(started, message.Rank, message, _ => Begin()));
-        Receive<StepReady>(message => message.Epoch == fence.Epoch, message => OnComplete(ready, message.Rank, message, Commit));
-        Receive<StepCommitted>(message => message.Epoch == fence.Epoch, message => OnComplete(committed, message.Rank, message, Committed));
-        Receive<EvaluationDone>(message => message.Epoch == fence.Epoch, message => OnComplete(evaluated, message.Rank, message, Evaluated));
-        Receive<ShardSaved>(message => message.Epoch == fence.Epoch, message => OnComplete(saved, message.Rank, message, Saved));
-        Receive<StageFailed>(message => Fail($"Stage {message.Rank} failed while {message.Doing}: {Reason(message.Cause)}"));
-        Receive<EndStages>(_ => EndStages());
-        Receive<StageQuiet>(message => message.Epoch == fence.Epoch, message => OnComplete(quiet, message.Rank, message, _ => TellAll(PoisonPill.Instance)));
-        Receive<Terminated>(Ended);
+        Receive<StartRun>(Start);
+        Receive<StageStarted>(message => message.Epoch == epoch, Started);
+        Receive<StepReady>(message => message.Epoch == epoch, message => OnComplete(ready, message.Worker, message, Commit));
+        Receive<StepCommitted>(message => message.Epoch == epoch, message => OnComplete(committed, message.Worker, message, Committed));
+        Receive<EvaluationDone>(message => message.Epoch == epoch, message => OnComplete(evaluated, message.Worker, message, Evaluated));
+        Receive<ShardSaved>(message => message.Epoch == epoch, message => OnComplete(saved, message.Worker, message, Saved));
+        Receive<StageFailed>(message => message.Epoch == epoch, message =>
+            Fail($"{Capital(workers.NameOf(message.Worker))} failed while {message.Doing}: {message.Reason}"));
+        Receive<LinkLost>(message => message.Epoch == epoch, message =>
+            Fail($"{Capital(workers.NameOf(message.Worker))} has lost its link to {workers.NameOf(message.Peer)}: {message.Reason}"));
+        Receive<FrameRefused>(Refused);
+        Receive<StagesDescribed>(Described);
+        Receive<EndRun>(_ => End());
+        Receive<StagesEnded>(_ => HostEnded());
+        Receive<Terminated>(Lost);
         Receive<StopRun>(_ => stopping = true);
         Receive<LookForStall>(_ => LookForStall());
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    /// <param name="createExecutor">Makes a stage's executor; called on the stage's own thread.</param>
     /// <param name="outcome">Gets the summary when the run has ended, however it has.</param>
-    public static Props Props(
-        TrainingPlan plan, Func<int, IStageExecutor> createExecutor, RunRecorder recorder, TaskCompletionSource<RunSummary> outcome) =>
-        Akka.Actor.Props.Create(() => new CoordinatorActor(plan, createExecutor, recorder, outcome)).WithDispatcher("coordinator-dispatcher");
-
-    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
+    public static Props Props(TrainingPlan plan, RunRecorder recorder, TaskCompletionSource<RunSummary> outcome) =>
+        Akka.Actor.Props.Create(() => new CoordinatorActor(plan, recorder, outcome)).WithDispatcher("coordinator-dispatcher");
 
     /// <summary>The coordinator's own failures, such as a full disk under its records, end the run with their reason too.</summary>
     protected override bool AroundReceive(Receive receive, object message)
@@ -94,42 +97,52 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
         catch (Exception failure)
         {
-            Fail($"The coordinator failed: {Reason(failure)}");
+            Fail($"The coordinator failed: {FailureSentence.Of(failure)}");
             return true;
         }
     }
 
-    private void Start()
+    private void Start(StartRun message)
     {
+        hosts = message.Hosts;
         var resumed = plan.Resumed is null ? "" : $", continuing {plan.Resumed.Directory}";
-        recorder.Event("start", $"{plan.Job.Job.Name}: {plan.Partition.Model.ParameterCount:N0} parameters on {plan.Schedule.Ranks.Count} stages{resumed}.");
+        var replicas = workers.Replicas == 1 ? "" : $" of each of {workers.Replicas} replicas";
+        recorder.Event("start", $"{plan.Job.Job.Name}: {plan.Partition.Model.ParameterCount:N0} parameters on {workers.Ranks} stages{replicas}{resumed}.");
         foreach (var refused in plan.Refused)
         {
             recorder.Event("warning", $"A checkpoint was passed over: {refused}");
         }
 
-        var credits = Credits.Of(plan.Schedule);
-        stages = [.. Enumerable.Range(0, plan.Schedule.Ranks.Count).Select(rank => StartStage(rank, credits))];
-        foreach (var stage in stages)
+        var addresses = new PlaneAddress?[workers.Count];
+        foreach (var host in hosts)
         {
-            stage.Tell(new StartStage(fence.Epoch, stages));
+            foreach (var worker in host.Workers)
+            {
+                addresses[worker] = host.Address;
+            }
+
+            Context.Watch(host.Host);
+        }
+
+        foreach (var host in hosts)
+        {
+            host.Host.Tell(new StartStages(epoch, step, message.Run, addresses, Self));
         }
 
         Timers.StartPeriodicTimer("stall", Coordination.LookForStall.Instance, TimeSpan.FromSeconds(1));
     }
 
-    private IActorRef StartStage(int rank, IReadOnlyDictionary<(HandOverKind Kind, int Stage), int> credits)
+    private void Started(StageStarted message)
     {
-        var setup = new StageSetup(
-            rank, plan.Schedule, credits, plan.Partition.TiedCopies, plan.Devices[rank], createExecutor, statuses[rank], fence, Self);
-        return Context.Watch(Context.ActorOf(StageActor.Props(setup), $"stage-{rank}"));
+        stages[message.Worker] = Sender;
+        OnComplete(started, message.Worker, message, _ => Begin());
     }
 
     private void Begin()
     {
         if (step == 0 && plan.Job.Evaluation.BeforeFirstStep && !stopping)
         {
-            TellAll(new RunEvaluation(fence.Epoch, step, plan.Job.Evaluation.Batches));
+            TellAll(new RunEvaluation(epoch, step, plan.Job.Evaluation.Batches));
         }
         else
         {
@@ -147,7 +160,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
         step++;
         stepBegan = Stopwatch.GetTimestamp();
-        TellAll(new RunStep(fence.Epoch, step));
+        TellAll(new RunStep(epoch, step));
     }
 
     private void Commit(IReadOnlyList<StepReady> reports)
@@ -156,7 +169,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         var metrics = Measure(reports, norm);
         skipsInARow = metrics.Skipped ? skipsInARow + 1 : 0;
         uncommitted.Enqueue(metrics);
-        TellAll(new CommitStep(fence.Epoch, step, metrics.Skipped ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm)));
+        TellAll(new CommitStep(epoch, step, metrics.Skipped ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm)));
         if (skipsInARow == MostSkipsInARow)
         {
             Fail($"Steps {step - MostSkipsInARow + 1} to {step} all had a loss or gradient that is not a finite number; "
@@ -178,20 +191,21 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private StepMetrics Measure(IReadOnlyList<StepReady> reports, double norm)
     {
         var seconds = Stopwatch.GetElapsedTime(stepBegan).TotalSeconds;
-        var tokens = plan.Samples.TokensPerMicroBatch * plan.Job.Batch.MicroBatches;
+        var tokens = plan.Job.TokensPerMicroBatch * plan.Job.Batch.MicroBatches;
         var loss = reports.Sum(report => report.Loss) / tokens;
         var finite = double.IsFinite(loss) && double.IsFinite(norm);
         var perStage = reports.Select(report => new StageMetrics(
-            report.Rank,
+            workers.RankOf(report.Worker),
             Seconds(report.Times.Busy),
             Math.Max(0, 1 - (Seconds(report.Times.Busy) / seconds)),
             Seconds(report.Times.Transfer),
-            report.Times.PeakInFlight)).ToArray();
-        trace.Ran(step, [.. reports.Select(report => report.Times.Actions)]);
+            report.Times.PeakInFlight,
+            workers.Replicas == 1 ? null : workers.ReplicaOf(report.Worker))).ToArray();
+        trace.Ran(step, [.. reports.Take(workers.Ranks).Select(report => report.Times.Actions)]);
         typicalAction = MedianAction(reports);
         return new(
             step,
-            fence.Epoch,
+            epoch,
             finite ? loss : null,
             !finite,
             null,
@@ -206,7 +220,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private void Committed(IReadOnlyList<StepCommitted> reports)
     {
-        trace.Committed(reports[0].Step, [.. reports.Select(report => report.Optimizer)]);
+        trace.Committed(reports[0].Step, [.. reports.Take(workers.Ranks).Select(report => report.Optimizer)]);
         var metrics = uncommitted.Peek();
         if (metrics.Step < step)   // the next is under way
         {
@@ -214,7 +228,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
         else if (EvaluationDue && !stopping)
         {
-            TellAll(new RunEvaluation(fence.Epoch, step, plan.Job.Evaluation.Batches));
+            TellAll(new RunEvaluation(epoch, step, plan.Job.Evaluation.Batches));
         }
         else
         {
@@ -225,7 +239,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private void Evaluated(IReadOnlyList<EvaluationDone> reports)
     {
-        var tokens = plan.Samples.TokensPerMicroBatch * plan.Job.Batch.MicroBatches * plan.Job.Evaluation.Batches;
+        var tokens = plan.Job.TokensPerMicroBatch * plan.Job.Batch.MicroBatches * plan.Job.Evaluation.Batches;
         var loss = reports.Sum(report => report.Loss) / tokens;
         double? finite = double.IsFinite(loss) ? loss : null;
         if (uncommitted.TryDequeue(out var metrics))
@@ -257,18 +271,18 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
         else
         {
-            End(stopping && step < plan.Job.Job.Steps ? "interrupted" : "completed");
+            Finish(stopping && step < plan.Job.Job.Steps ? "interrupted" : "completed");
         }
     }
 
-    private void Save() => TellAll(new SaveShard(fence.Epoch, step, checkpoints.Begin(step)));
+    private void Save() => TellAll(new SaveShard(epoch, step, checkpoints.Begin(step)));
 
     private void Saved(IReadOnlyList<ShardSaved> shards)
     {
         lastCheckpoint = checkpoints.Complete(new Manifest(
             Manifest.CurrentFormat,
             step,
-            fence.Epoch,
+            epoch,
             plan.Job.Job.Seed,
             plan.Corpus.Tokenizer.Name,
             plan.Corpus.Tokenizer.Characters,
@@ -281,11 +295,39 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         Next();
     }
 
+    /// <summary>Asks the hosts only when nothing has been reported for long: a stage inside an operator reads no mailbox, its host does.</summary>
     private void LookForStall()
     {
-        if (stallWatch.Look(typicalAction, Stopwatch.GetTimestamp()) is { } stall)
+        if (Stopwatch.GetElapsedTime(lastReport) > StallWatch.Shortest)
+        {
+            descriptions.Clear();
+            TellHosts(new DescribeStages());
+        }
+    }
+
+    private void Described(StagesDescribed message)
+    {
+        descriptions.AddRange(message.Workers);
+        if (descriptions.Count == workers.Count && stallWatch.Look(typicalAction, [.. descriptions.OrderBy(one => one.Worker)]) is { } stall)
         {
             recorder.Event("warning", stall);
+        }
+    }
+
+    private void Refused(FrameRefused message)
+    {
+        refusedFrames++;
+        if (BitOperations.IsPow2(refusedFrames))   // a peer that sends many must not fill the records
+        {
+            recorder.Event("warning", $"{Capital(workers.NameOf(message.Worker))} refused a frame, the {refusedFrames}. of the run: {message.Reason}");
+        }
+    }
+
+    private void Lost(Terminated message)
+    {
+        if (hosts.FirstOrDefault(host => host.Host.Equals(message.ActorRef)) is { } lost && ending is null)
+        {
+            Fail($"The node {lost.Node} was lost, and with it {string.Join(", ", lost.Workers.Select(workers.NameOf))}.");
         }
     }
 
@@ -294,7 +336,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         // The outcome first: what failed may be the disk that the records go to.
         if (outcome.TrySetResult(Summarize("failed", sentence)))
         {
-            fence.Raise();
+            epoch++;   // what the stages still say counts no more
             try
             {
                 recorder.Event("fault", sentence);
@@ -307,7 +349,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
     }
 
-    private void End(string result)
+    private void Finish(string result)
     {
         recorder.Event("end", $"The run was {result} after step {recorder.LastStep}.", recorder.FinalLoss);
         trace.Write(plan.Directory.Trace);
@@ -330,31 +372,27 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         recorder.MedianBubble,
         plan.Directory.Root,
         lastCheckpoint,
-        plan.Stages);
+        plan.Summaries);
 
-    /// <summary>In two rounds, so that no frame is lost with its tensor: when every stage has fallen quiet, all frames are in mailboxes, and
-    /// a stage's end, which comes behind them, finds none.</summary>
-    private void EndStages()
+    private void End()
     {
         ending = Sender;
-        fence.Raise();
-        if (stages.Count == 0)
-        {
-            ending.Tell(StagesEnded.Instance);
-        }
-
-        TellAll(new Quieten(fence.Epoch));
+        epoch++;
+        TellHosts(new EndStages(epoch));
+        AnswerWhenEnded();
     }
 
-    private void Ended(Terminated message)
+    private void HostEnded()
     {
-        if (ending is null)
+        endedHosts++;
+        AnswerWhenEnded();
+    }
+
+    private void AnswerWhenEnded()
+    {
+        if (ending is not null && endedHosts == hosts.Count)
         {
-            Fail($"{message.ActorRef.Path.Name} ended unexpectedly.");
-        }
-        else if (!Context.GetChildren().Any())
-        {
-            ending.Tell(StagesEnded.Instance);
+            ending.Tell(RunEnded.Instance);
         }
     }
 
@@ -368,14 +406,25 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
     }
 
-    private static void OnComplete<T>(StepReports<T> reports, int stage, T report, Action<IReadOnlyList<T>> then)
+    private void TellHosts(object message)
+    {
+        foreach (var host in hosts)
+        {
+            host.Host.Tell(message);
+        }
+    }
+
+    private void OnComplete<T>(Reports<T> reports, int worker, T report, Action<IReadOnlyList<T>> then)
         where T : class
     {
-        if (reports.Complete(stage, report, out var all))
+        lastReport = Stopwatch.GetTimestamp();
+        if (reports.Complete(worker, report, out var all))
         {
             then(all);
         }
     }
+
+    private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
 
     private static TimeSpan MedianAction(IReadOnlyList<StepReady> reports)
     {
@@ -384,11 +433,4 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     }
 
     private static double Seconds(long ticks) => Stopwatch.GetElapsedTime(0, ticks).TotalSeconds;
-
-    /// <summary>The first line says it; what follows in libtorch's messages is a stack trace.</summary>
-    private static string Reason(Exception failure)
-    {
-        var line = failure.Message.Split('\n')[0].Trim();
-        return line.EndsWith('.') ? line : line + ".";
-    }
 }

@@ -1,10 +1,16 @@
+using Akka.Actor;
+using Pipeline.Runtime.TensorPlane;
+
 namespace Pipeline.Runtime.Coordination;
 
-/// <summary>Create the stages and train.</summary>
-internal sealed class StartRun
-{
-    public static readonly StartRun Instance = new();
-}
+/// <summary>Start the stages and train.</summary>
+/// <param name="Run">The run's secret.</param>
+internal sealed record StartRun(Guid Run, IReadOnlyList<HostedWorkers> Hosts);
+
+/// <summary>A process that is ready to start its workers.</summary>
+/// <param name="Node">Its name.</param>
+/// <param name="Address">Where it listens for links; null where all workers are in one process.</param>
+internal sealed record HostedWorkers(IActorRef Host, string Node, IReadOnlyList<int> Workers, PlaneAddress? Address);
 
 /// <summary>End the run cleanly after the step under way.</summary>
 internal sealed class StopRun
@@ -18,13 +24,13 @@ internal sealed class LookForStall
     public static readonly LookForStall Instance = new();
 }
 
-/// <summary>End the stages; answered with <see cref="StagesEnded"/>.</summary>
-internal sealed class EndStages
+/// <summary>End the stages; answered with <see cref="RunEnded"/>.</summary>
+internal sealed class EndRun
 {
-    public static readonly EndStages Instance = new();
+    public static readonly EndRun Instance = new();
 }
 
-internal sealed class StagesEnded
+internal sealed class RunEnded
 {
-    public static readonly StagesEnded Instance = new();
+    public static readonly RunEnded Instance = new();
 }

@@ -1,29 +1,29 @@
-using System.Diagnostics;
 using Pipeline.Runtime.Stages;
 
 namespace Pipeline.Runtime.Coordination;
 
-/// <summary>Notices when no stage has finished anything for long, and says what each is doing or waiting for.</summary>
-internal sealed class StallWatch(IReadOnlyList<StageStatus> stages)
+/// <summary>Notices when no worker has finished anything for long, and says what each is doing or waiting for.</summary>
+internal sealed class StallWatch(Workers workers)
 {
-    private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(10);
+    /// <summary>Nothing shorter is a stall.</summary>
+    public static readonly TimeSpan Shortest = TimeSpan.FromSeconds(10);
 
-    private long reported;
+    private double reported = double.PositiveInfinity;
 
     /// <param name="typicalAction">The median time of an action so far.</param>
-    /// <param name="now">Stopwatch ticks.</param>
     /// <returns>One sentence, once a stall; null while all is well.</returns>
-    public string? Look(TimeSpan typicalAction, long now)
+    public string? Look(TimeSpan typicalAction, IReadOnlyList<StageDescription> stages)
     {
-        var newest = stages.Max(stage => stage.Since);
-        var quiet = Stopwatch.GetElapsedTime(newest, now);
-        if (newest == reported || quiet < Shortest || quiet < 10 * typicalAction)
+        var quiet = TimeSpan.FromSeconds(stages.Min(stage => stage.Seconds));
+        var isNews = quiet.TotalSeconds < reported;   // something has moved since
+        if (quiet < Shortest || quiet < 10 * typicalAction)
         {
+            reported = double.PositiveInfinity;
             return null;
         }
 
-        reported = newest;
-        var doing = stages.Select((stage, index) => $"stage {index} is {stage}");
-        return $"Nothing has finished for {quiet.TotalSeconds:F0} s: {string.Join("; ", doing)}.";
+        reported = quiet.TotalSeconds;
+        var doing = stages.Select(stage => $"{workers.NameOf(stage.Worker)} is {stage.Doing}");
+        return isNews ? $"Nothing has finished for {quiet.TotalSeconds:F0} s: {string.Join("; ", doing)}." : null;
     }
 }

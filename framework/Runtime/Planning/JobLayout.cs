@@ -46,7 +46,7 @@ public sealed class JobLayout
 
     /// <summary>A schedule of the catalog for this job.</summary>
     public Schedule Named(string name) =>
-        ScheduleCatalog.Create(name, opened.Job.Parallel.Stages, ChunksFor(name), opened.Job.Batch.MicroBatches);
+        ScheduleCatalog.Create(name, opened.Job.Parallel.Stages, ChunksFor(name), opened.Job.MicroBatchesPerReplica);
 
     /// <summary>What the search finds for this job's layers.</summary>
     public Schedule Automatic()
@@ -54,7 +54,7 @@ public sealed class JobLayout
         var (parallel, layers) = (opened.Job.Parallel, opened.Job.Model.Layers);
         return AutomaticSchedule.Find(
             parallel.Stages,
-            opened.Job.Batch.MicroBatches,
+            opened.Job.MicroBatchesPerReplica,
             Given(AutomaticSchedule.Name) ?? (layers < 2 * parallel.Stages ? 1 : null),
             Planner.Times,
             parallel.ActivationLimit ?? double.PositiveInfinity,
@@ -83,13 +83,13 @@ public sealed class JobLayout
 
     private Schedule Custom()
     {
-        var (parallel, microBatches) = (opened.Job.Parallel, opened.Job.Batch.MicroBatches);
+        var (parallel, microBatches) = (opened.Job.Parallel, opened.Job.MicroBatchesPerReplica);
         var file = Path.Combine(opened.Folder, parallel.ScheduleFile!);
         var schedule = CustomSchedule.Read(file);
         var problem = schedule switch
         {
             _ when schedule.Ranks.Count != parallel.Stages => $"has {schedule.Ranks.Count} rows, and parallel.stages is {parallel.Stages}",
-            _ when schedule.MicroBatches != microBatches => $"has {schedule.MicroBatches} micro-batches, and batch.micro-batches is {microBatches}",
+            _ when schedule.MicroBatches != microBatches => $"has {schedule.MicroBatches} micro-batches, and {(opened.Job.Parallel.Replicas == 1 ? "batch.micro-batches is" : "batch.micro-batches / parallel.replicas is")} {microBatches}",
             _ when schedule.Stages > opened.Job.Model.Layers => $"has {schedule.Stages} stages, more than model.layers, which is {opened.Job.Model.Layers}",
             _ when parallel.PipelineStages is { } stages && stages != schedule.Stages =>
                 $"has {schedule.Stages} stages, and parallel.stages x parallel.chunks is {stages}",

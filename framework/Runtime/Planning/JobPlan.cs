@@ -32,7 +32,7 @@ public sealed class JobPlan
 
     public static JobPlan Of(OpenedJob opened, JobLayout layout)
     {
-        var (stages, layers, microBatches) = (opened.Job.Parallel.Stages, opened.Job.Model.Layers, opened.Job.Batch.MicroBatches);
+        var (stages, layers, microBatches) = (opened.Job.Parallel.Stages, opened.Job.Model.Layers, opened.Job.MicroBatchesPerReplica);
         var schedules = ScheduleCatalog.Names.Select(Named).ToList();
         if (opened.Job.Parallel.Schedule == CustomSchedule.Name)
         {

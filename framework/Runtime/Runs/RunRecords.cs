@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Pipeline.Runtime.Runs;
 
 /// <summary>One committed step: a line of metrics.jsonl.</summary>
@@ -22,11 +24,12 @@ public sealed record StepMetrics(
     double Bubble,
     IReadOnlyList<StageMetrics> Stages);
 
-/// <param name="Stage">The stage actor: a row of the schedule, with one or more chunks of the model.</param>
+/// <param name="Stage">The row of the schedule, with one or more chunks of the model.</param>
 /// <param name="Bubble">1 - busy / step.</param>
 /// <param name="TransferSeconds">Idle while a frame already sent was on its way.</param>
 /// <param name="PeakInFlight">The most micro-batches, counted for each chunk, whose activations were alive.</param>
-public sealed record StageMetrics(int Stage, double BusySeconds, double Bubble, double TransferSeconds, int PeakInFlight);
+/// <param name="Replica">The copy of the pipeline that the stage belongs to; left out where there is only one.</param>
+public sealed record StageMetrics(int Stage, double BusySeconds, double Bubble, double TransferSeconds, int PeakInFlight, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Replica = null);
 
 /// <summary>Anything else that happened: a line of events.jsonl.</summary>
 /// <param name="Kind">start, evaluation, checkpoint, warning, fault, end.</param>
@@ -57,6 +60,7 @@ public sealed record RunSummary(
     IReadOnlyList<StageSummary> Stages);
 
 /// <param name="Layers">Names of the first and last layer of each of its chunks.</param>
-/// <param name="Node">Host name.</param>
+/// <param name="Node">The node's name; the host's in a run of one process.</param>
 /// <param name="Process">Process id.</param>
-public sealed record StageSummary(int Stage, string Layers, long Parameters, string Device, string Node, int Process);
+public sealed record StageSummary(
+    int Stage, string Layers, long Parameters, string Device, string Node, int Process, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Replica = null);

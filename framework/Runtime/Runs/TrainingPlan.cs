@@ -35,7 +35,7 @@ public sealed class TrainingPlan : IDisposable
             Directory = new RunDirectory(Job.Job.Directory);
             Directory.Check(path);
             LibTorch.Load();
-            Devices = Runs.Devices.Place(Job.Device, Job.Parallel.Stages);
+            Devices = Runs.Devices.Place(Job.Device, Job.Parallel.Stages * Job.Parallel.Replicas);
             Resumed = resume ? Newest(opened.Settings) : null;
             var layout = new JobLayout(opened, Devices[0]);
             Schedule = layout.Schedule();
@@ -50,6 +50,8 @@ public sealed class TrainingPlan : IDisposable
 
         var split = LayerSplit.CountsOf(opened.Model.Layers.Count, Partition.Cuts).Select(count => count.ToString(CultureInfo.InvariantCulture));
         Job = Job with { Parallel = Job.Parallel with { Split = [.. split] } };
+        Stages = new(Job, Schedule, Partition, Samples, Resumed);
+        Places = [.. Devices.Select(device => new WorkerPlace(Environment.MachineName, Environment.ProcessId, device.ToString()))];
     }
 
     /// <summary>As resolved: <c>parallel.split</c> says how the layers are cut.</summary>
@@ -65,8 +67,14 @@ public sealed class TrainingPlan : IDisposable
 
     public Partition Partition { get; }
 
-    /// <summary>One a stage actor.</summary>
+    /// <summary>What the processes that hold stages know of the run.</summary>
+    public StagePlan Stages { get; }
+
+    /// <summary>One a worker.</summary>
     public IReadOnlyList<Device> Devices { get; }
+
+    /// <summary>Where each worker runs.</summary>
+    public IReadOnlyList<WorkerPlace> Places { get; }
 
     /// <summary>What the run continues from; null when it starts anew.</summary>
     public Checkpoint? Resumed { get; }
@@ -74,8 +82,8 @@ public sealed class TrainingPlan : IDisposable
     /// <summary>Checkpoints that were passed over because they are damaged, one sentence each.</summary>
     public IReadOnlyList<string> Refused => refused;
 
-    /// <summary>Where each stage actor runs and what it holds.</summary>
-    public IReadOnlyList<StageSummary> Stages => [.. Enumerable.Range(0, Schedule.Ranks.Count).Select(Describe)];
+    /// <summary>Where each worker runs and what it holds.</summary>
+    public IReadOnlyList<StageSummary> Summaries => [.. Places.Select((place, worker) => Describe(worker, place))];
 
     public void Dispose()
     {
@@ -83,17 +91,19 @@ public sealed class TrainingPlan : IDisposable
         opened.Dispose();
     }
 
-    private StageSummary Describe(int rank)
+    private StageSummary Describe(int worker, WorkerPlace place)
     {
+        var rank = Stages.Workers.RankOf(worker);
         var chunks = Schedule.StagesOf[rank].Select(stage => Partition.Model.Layers.Take(Partition.Cuts[stage]).ToArray()).ToArray();
         var tied = Partition.TiedCopies.Where(copy => Schedule.RankOf(copy.Stage) == rank).Sum(copy => copy.Parameter.Elements);
         return new(
             rank,
             string.Join(", ", chunks.Select(layers => layers.Length == 1 ? layers[0].Name : $"{layers[0].Name} to {layers[^1].Name}")),
             chunks.SelectMany(layers => layers).SelectMany(layer => layer.Parameters).Sum(parameter => parameter.Elements) - tied,
-            Devices[rank].ToString(),
-            Environment.MachineName,
-            Environment.ProcessId);
+            place.Device,
+            place.Node,
+            place.Process,
+            Stages.Workers.Replicas == 1 ? null : Stages.Workers.ReplicaOf(worker));
     }
 
     private Checkpoint Newest(IReadOnlyDictionary<string, Type> settings)

@@ -2,32 +2,49 @@ using Akka.Actor;
 using Akka.Configuration;
 using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Stages;
-using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Runs;
 
 /// <summary>Trains a plan's model through stage actors, all in this process.</summary>
 public static class TrainingRun
 {
+    private static readonly TimeSpan TerminationLimit = TimeSpan.FromSeconds(10);
+
     /// <summary>Generous: a stage ends after the operator it is in.</summary>
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(60);
 
     /// <param name="stop">Ends the run cleanly after the step under way, with a checkpoint.</param>
     /// <returns>What came of it; failures too.</returns>
     public static Task<RunSummary> RunAsync(TrainingPlan plan, IRunObserver observer, CancellationToken stop) =>
-        RunAsync(plan, stage => CreateExecutor(plan, stage), observer, stop);
+        RunAsync(plan, plan.Stages.CreateExecutor, observer, stop);
 
     /// <summary>The same with other mathematics: stand-ins that measure the runtime, or that fail at a chosen place.</summary>
+    internal static async Task<RunSummary> RunAsync(TrainingPlan plan, CreateExecutor createExecutor, IRunObserver observer, CancellationToken stop)
+    {
+        var system = ActorSystem.Create("pipeline", Settings());
+        var devices = plan.Devices.Index().ToDictionary(entry => entry.Index, entry => entry.Item);
+        var host = system.ActorOf(StageHostActor.Props(new(plan.Stages, devices, createExecutor, null)), "host");
+        try
+        {
+            return await RunAsync(system, plan, [new(host, Environment.MachineName, [.. devices.Keys], null)], Guid.Empty, observer, stop);
+        }
+        finally
+        {
+            await system.Terminate().WaitAsync(TerminationLimit, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Trains through workers that are ready to start in other processes, or in this one.</summary>
+    /// <param name="run">The run's secret.</param>
     internal static async Task<RunSummary> RunAsync(
-        TrainingPlan plan, Func<int, IStageExecutor> createExecutor, IRunObserver observer, CancellationToken stop)
+        ActorSystem system, TrainingPlan plan, IReadOnlyList<HostedWorkers> hosts, Guid run, IRunObserver observer, CancellationToken stop)
     {
         plan.Directory.Open(Core.Configuration.SettingsWriter.Write(plan.Job), plan.Schedule.ToCsv(), plan.Resumed?.Manifest.Step);
         using var recorder = new RunRecorder(plan.Directory, observer, plan.Resumed?.Manifest.Step ?? 0);
-        var system = ActorSystem.Create("pipeline", Settings());
         var outcome = new TaskCompletionSource<RunSummary>(TaskCreationOptions.RunContinuationsAsynchronously);
-        system.ActorOf(FrameReaper.Props(), "frame-reaper");
-        var coordinator = system.ActorOf(CoordinatorActor.Props(plan, createExecutor, recorder, outcome), "coordinator");
-        coordinator.Tell(StartRun.Instance);
+        system.ActorOf(FrameReaper.Props());
+        var coordinator = system.ActorOf(CoordinatorActor.Props(plan, recorder, outcome), "coordinator");
+        coordinator.Tell(new StartRun(run, hosts));
         await using var registration = stop.Register(() => coordinator.Tell(StopRun.Instance));
         try
         {
@@ -35,34 +52,9 @@ public static class TrainingRun
         }
         finally
         {
-            await StopAsync(system, coordinator);
+            // A stage may be stuck inside an operator: only the end of its process ends its thread, and the outcome is known already.
+            await coordinator.Ask<RunEnded>(EndRun.Instance, StopLimit, CancellationToken.None).ContinueWith(_ => { }, TaskScheduler.Default);
         }
-    }
-
-    private static async Task StopAsync(ActorSystem system, IActorRef coordinator)
-    {
-        try
-        {
-            await coordinator.Ask<StagesEnded>(EndStages.Instance, StopLimit);
-            await system.Terminate();
-        }
-        catch (AskTimeoutException)
-        {
-            // A stage is stuck inside an operator: only the end of the process ends its thread, and the outcome is known already.
-        }
-    }
-
-    internal static StageExecutor CreateExecutor(TrainingPlan plan, int stage)
-    {
-        set_num_threads(plan.Job.Parallel.ThreadsPerStage);   // holds for the calling thread: the stage's own
-        var executor = new StageExecutor(plan.Partition, stage, plan.Job, plan.Samples, plan.Devices[plan.Schedule.RankOf(stage)]);
-        using var reader = plan.Resumed?.Read();
-        if (reader is not null)
-        {
-            executor.Restore(reader.ReadInto);
-        }
-
-        return executor;
     }
 
     private static Config Settings()

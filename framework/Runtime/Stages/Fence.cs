@@ -1,11 +1,11 @@
 namespace Pipeline.Runtime.Stages;
 
-/// <summary>The newest epoch, raised by the coordinator and read by stages between actions.</summary>
-internal sealed class Fence(long first)
+/// <summary>The newest epoch that a process knows of, read by its stages between actions: a stage at work reads no mailbox.</summary>
+internal sealed class Fence
 {
-    private long epoch = first;
+    private long epoch;
 
     public long Epoch => Volatile.Read(ref epoch);
 
-    public void Raise() => Interlocked.Increment(ref epoch);
+    public void Raise(long newest) => Volatile.Write(ref epoch, newest);
 }

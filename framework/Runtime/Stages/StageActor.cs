@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Akka.Actor;
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.TensorPlane;
 using Pipeline.Tensors.Devices;
 using Pipeline.Tensors.SafeTensors;
@@ -15,11 +16,12 @@ internal sealed class StageActor : ReceiveActor
 {
     private readonly StageSetup setup;
     private readonly Dictionary<FrameKey, Frame> inbox = [];
+    private readonly HashSet<FrameKey> accepted = [];   // since the last commit, so that none counts twice
     private readonly Dictionary<(FrameKind Kind, int Stage), int> credits = [];
     private readonly SortedDictionary<int, IStageExecutor> executors = [];
     private readonly List<TiedCopy> staleCopies = [];
     private readonly StageClock clock;
-    private IReadOnlyList<IActorRef> ranks = [];
+    private IReadOnlyList<ITensorLink?> links = [];
     private StagePass? pass;
     private long epoch;
     private long lastCommitted;
@@ -33,7 +35,7 @@ internal sealed class StageActor : ReceiveActor
         Receive<RunEvaluation>(message => message.Epoch == epoch, message =>
         {
             clock.Pause();
-            Begin(StagePass.Validation(message.Step, setup.Stages, ranks.Count, message.Batches * setup.Schedule.MicroBatches));
+            Begin(StagePass.Validation(message.Step, setup.Stages, setup.Schedule.Ranks.Count, message.Batches * setup.Schedule.MicroBatches));
         });
         Receive<CommitStep>(message => message.Epoch == epoch, Commit);
         Receive<SaveShard>(message => message.Epoch == epoch, Save);
@@ -60,7 +62,7 @@ internal sealed class StageActor : ReceiveActor
         catch (Exception failure)
         {
             pass = null;
-            setup.Coordinator.Tell(new StageFailed(setup.Rank, setup.Status.ToString(), failure));
+            setup.Coordinator.Tell(new StageFailed(epoch, setup.Worker, setup.Status.ToString(), FailureSentence.Of(failure)));
             return true;
         }
     }
@@ -82,7 +84,7 @@ internal sealed class StageActor : ReceiveActor
         pass = null;
         DropFrames();
         setup.Status.Set("stopped");
-        setup.Coordinator.Tell(new StageQuiet(epoch, setup.Rank));
+        Context.Parent.Tell(new StageQuiet(setup.Worker));
     }
 
     private void DropFrames()
@@ -97,24 +99,24 @@ internal sealed class StageActor : ReceiveActor
 
     private void Start(StartStage message)
     {
-        (epoch, ranks) = (message.Epoch, message.Ranks);
+        (epoch, lastCommitted, links) = (message.Epoch, message.Step, message.Links);
         foreach (var ((kind, stage), count) in setup.Credits.Where(edge => setup.Holds(new HandOver(edge.Key.Kind, edge.Key.Stage, 0).Sender)))
         {
             credits[(FrameKey.KindOf(kind, evaluation: false), stage)] = count;
             if (kind == HandOverKind.Activation)
             {
                 // An evaluation runs groups of as many micro-batches as there are ranks: one group, and the first of the next.
-                credits[(FrameKind.ValidationActivation, stage)] = ranks.Count + 1;
+                credits[(FrameKind.ValidationActivation, stage)] = setup.Schedule.Ranks.Count + 1;
             }
         }
 
         foreach (var stage in setup.Stages)
         {
-            executors.Add(stage, setup.CreateExecutor(stage));
+            executors.Add(stage, setup.CreateExecutor(setup.Worker, stage, setup.Device));
         }
 
         setup.Status.Set("ready");
-        setup.Coordinator.Tell(new StageStarted(setup.Rank));
+        setup.Coordinator.Tell(new StageStarted(epoch, setup.Worker));
     }
 
     private void Begin(StagePass next)
@@ -125,9 +127,10 @@ internal sealed class StageActor : ReceiveActor
 
     private void Arrive(Frame frame)
     {
-        if (frame.Epoch != epoch)
+        if (Refusal(frame) is { } reason)
         {
             frame.Dispose();
+            setup.Coordinator.Tell(new FrameRefused(setup.Worker, reason));
             return;
         }
 
@@ -138,6 +141,21 @@ internal sealed class StageActor : ReceiveActor
 
         inbox.Add(frame.Key, frame);
         Continue();
+    }
+
+    /// <summary>Why a frame has no effect; null where it is one that this worker can be waiting for.</summary>
+    private string? Refusal(Frame frame)
+    {
+        var (step, kind, stage, _) = frame.Key;
+        return frame switch
+        {
+            _ when frame.Epoch != epoch => $"{frame.Key} is of epoch {frame.Epoch}, and this is epoch {epoch}.",
+            // A peer can be one step ahead: it has the commit that this worker has not read yet.
+            _ when step < lastCommitted || step > lastCommitted + 2 => $"{frame.Key} came after step {lastCommitted}.",
+            _ when !Enum.IsDefined(kind) || stage < 0 || stage >= setup.Schedule.Stages || !setup.Holds(stage) => $"{frame.Key} is not for a stage of this worker.",
+            _ when !accepted.Add(frame.Key) => $"{frame.Key} came twice.",
+            _ => null,
+        };
     }
 
     /// <summary>Runs whatever has its inputs, until something is missing.</summary>
@@ -187,7 +205,7 @@ internal sealed class StageActor : ReceiveActor
     {
         if (input is not null && action.Needs(setup.Schedule.Stages)!.Value.Sender is var sender && !setup.Holds(sender))
         {
-            ranks[setup.Schedule.RankOf(sender)].Tell(new Credit(epoch, input.Key.Kind, action.Stage));
+            LinkTo(sender).Send(new Credit(epoch, input.Key.Kind, action.Stage));
         }
 
         setup.Status.Set("running", action);
@@ -246,8 +264,10 @@ internal sealed class StageActor : ReceiveActor
             credits[(key.Kind, key.Stage)] = left - 1;
         }
 
-        ranks[setup.Schedule.RankOf(key.Stage)].Tell(frame);
+        LinkTo(key.Stage).Send(frame);
     }
+
+    private ITensorLink LinkTo(int stage) => links[setup.WorkerOf(stage)]!;
 
     private void End(StagePass current)
     {
@@ -255,7 +275,7 @@ internal sealed class StageActor : ReceiveActor
         {
             pass = null;
             setup.Status.Set("ready");
-            setup.Coordinator.Tell(new EvaluationDone(epoch, current.Step, setup.Rank, TakeLoss()));
+            setup.Coordinator.Tell(new EvaluationDone(epoch, current.Step, setup.Worker, TakeLoss()));
         }
         else if (GatherTiedGradients(current))
         {
@@ -264,7 +284,7 @@ internal sealed class StageActor : ReceiveActor
             var loss = TakeLoss();
             clock.EndBetween();
             setup.Status.Set("waiting for the commit of the step");
-            setup.Coordinator.Tell(new StepReady(epoch, current.Step, setup.Rank, squares, loss, clock.TakeTimes()));
+            setup.Coordinator.Tell(new StepReady(epoch, current.Step, setup.Worker, squares, loss, clock.TakeTimes()));
         }
     }
 
@@ -317,6 +337,7 @@ internal sealed class StageActor : ReceiveActor
         }
 
         lastCommitted = message.Step;
+        accepted.RemoveWhere(key => key.Step < lastCommitted);
         foreach (var copy in message.GradientScale is null ? [] : setup.TiedCopies)
         {
             if (setup.Holds(copy.Owner) && setup.Holds(copy.Stage))
@@ -333,7 +354,7 @@ internal sealed class StageActor : ReceiveActor
             }
         }
 
-        setup.Coordinator.Tell(new StepCommitted(epoch, message.Step, setup.Rank, clock.EndOptimizer()));
+        setup.Coordinator.Tell(new StepCommitted(epoch, message.Step, setup.Worker, clock.EndOptimizer()));
     }
 
     /// <summary>Gives tied copies the values that their owners sent after the last commit; false while one that the next action uses is
@@ -364,10 +385,10 @@ internal sealed class StageActor : ReceiveActor
         setup.Status.Set("saving");
         clock.Pause();
         var state = executors.Values.SelectMany(executor => executor.State()).ToArray();
-        var file = $"stage-{setup.Rank}.safetensors";
+        var file = $"stage-{setup.Worker}.safetensors";
         var written = SafeTensorsWriter.Write(Path.Combine(message.Directory, file), state, new Dictionary<string, string>(StringComparer.Ordinal));
         setup.Status.Set("ready");
         setup.Coordinator.Tell(new ShardSaved(
-            epoch, message.Step, setup.Rank, file, written.Bytes, written.Sha256, [.. state.Select(entry => entry.Name)]));
+            epoch, message.Step, setup.Worker, file, written.Bytes, written.Sha256, [.. state.Select(entry => entry.Name)]));
     }
 }

@@ -13,7 +13,8 @@ namespace Pipeline.Runtime.Stages;
 public sealed class StageExecutor : IStageExecutor
 {
     private readonly JobFile job;
-    private readonly Samples samples;
+    private readonly Samples? samples;
+    private readonly int firstMicroBatch;
     private readonly Device device;
     private readonly ScalarType compute;
     private readonly Func<Tensor, Tensor, Tensor> lossFunction;
@@ -29,10 +30,13 @@ public sealed class StageExecutor : IStageExecutor
     private readonly Dictionary<int, MicroBatchGraph> inFlight = [];
     private readonly SortedDictionary<int, Tensor> losses = [];
 
-    public StageExecutor(Partition partition, int stage, JobFile job, Samples samples, Device device)
+    /// <param name="replica">Which share of the micro-batches it runs: they are counted from the replica's first.</param>
+    public StageExecutor(StagePlan plan, int stage, int replica, Device device)
     {
-        this.job = job;
-        this.samples = samples;
+        var partition = plan.Partition;
+        job = plan.Job;
+        samples = plan.Samples;
+        firstMicroBatch = replica * job.MicroBatchesPerReplica;
         this.device = device;
         compute = Precision.Of(job.Precision.Compute);
         lossFunction = partition.Model.Loss;
@@ -47,7 +51,7 @@ public sealed class StageExecutor : IStageExecutor
         segments = Segment.Cut(layers, start, partition.Model.Layers.Count, new RecomputeRule(job.Parallel.Recompute), last ? Loss : (output, _) => output);
         optimizer = new AdamW(owned, job.Optimizer);
         // The one division by the number of target tokens: the gradient that the summed loss starts its backward with.
-        lossGradient = tensor(1f / (job.Batch.MicroBatches * samples.TokensPerMicroBatch), device: device).DetachFromDisposeScope();
+        lossGradient = tensor(1f / (job.Batch.MicroBatches * job.TokensPerMicroBatch), device: device).DetachFromDisposeScope();
     }
 
     public int InFlight => inFlight.Count;
@@ -55,9 +59,9 @@ public sealed class StageExecutor : IStageExecutor
     public Tensor? Forward(long step, int microBatch, Tensor? input)
     {
         using var scope = NewDisposeScope();
-        var pass = new Pass(job.Job.Seed, step, microBatch, Training: true, compute);
+        var pass = new Pass(job.Job.Seed, step, firstMicroBatch + microBatch, Training: true, compute);
         inFlight.Add(microBatch, new(pass, weights));
-        var output = inFlight[microBatch].Forward(segments, input is null ? samples.Read(false, step, microBatch, targets: false, device) : Take(input));
+        var output = inFlight[microBatch].Forward(segments, Input(pass, input));
         output.DetachFromDisposeScope();
         if (!last)
         {
@@ -86,9 +90,9 @@ public sealed class StageExecutor : IStageExecutor
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        var pass = new Pass(job.Job.Seed, batch, microBatch, Training: false, compute);
+        var pass = new Pass(job.Job.Seed, batch, firstMicroBatch + microBatch, Training: false, compute);
         var output = segments
-            .Aggregate(input is null ? samples.Read(true, batch, microBatch, targets: false, device) : Take(input), (value, segment) => segment.Run(value, pass))
+            .Aggregate(Input(pass, input), (value, segment) => segment.Run(value, pass))
             .DetachFromDisposeScope();
         if (!last)
         {
@@ -222,8 +226,12 @@ public sealed class StageExecutor : IStageExecutor
         return partition.Model.Layers[index].Build(values);
     }
 
-    private Tensor Loss(Tensor output, Pass pass) =>
-        lossFunction(output, samples.Read(!pass.Training, pass.Step, pass.MicroBatch, targets: true, device));
+    /// <summary>What the stage before handed over, or the data.</summary>
+    private Tensor Input(Pass pass, Tensor? handed) => handed is null ? Read(pass, targets: false) : Take(handed);
+
+    private Tensor Loss(Tensor output, Pass pass) => lossFunction(output, Read(pass, targets: true));
+
+    private Tensor Read(Pass pass, bool targets) => samples!.Read(!pass.Training, pass.Step, pass.MicroBatch, targets, device);
 
     /// <summary>A tensor that was handed over, on this stage's device and in this scope.</summary>
     private Tensor Take(Tensor handed)

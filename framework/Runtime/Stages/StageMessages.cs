@@ -1,12 +1,14 @@
-using Akka.Actor;
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Stages;
 
-// From the coordinator to a stage actor. Each carries the epoch; what comes from an older one has no effect.
+/// <summary>From its host to a stage actor: build the stages on the actor's own thread.</summary>
+/// <param name="Step">The last step that the stages are to hold.</param>
+/// <param name="Links">To other workers, by their numbers; null where there is no edge.</param>
+internal sealed record StartStage(long Epoch, long Step, IReadOnlyList<ITensorLink?> Links);
 
-/// <summary>Build the stages on the actor's own thread, and know the other actors.</summary>
-internal sealed record StartStage(long Epoch, IReadOnlyList<IActorRef> Ranks);
+// From the coordinator to a stage actor. Each carries the epoch; what comes from an older one has no effect.
 
 internal sealed record RunStep(long Epoch, long Step);
 
@@ -19,32 +21,38 @@ internal sealed record RunEvaluation(long Epoch, long Step, int Batches);
 /// <param name="Directory">An existing folder for the stage's shard.</param>
 internal sealed record SaveShard(long Epoch, long Step, string Directory);
 
+// From a stage actor to the coordinator: a constant number a step, whatever the number of micro-batches.
+
+internal sealed record StageStarted(long Epoch, int Worker);
+
+/// <summary>The worker's part of the step is done and waits for the commit.</summary>
+/// <param name="Loss">Summed over all target tokens, from the last stage; 0 from the others.</param>
+internal sealed record StepReady(
+    long Epoch, long Step, int Worker, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, double Loss, StageTimes Times);
+
+/// <param name="Optimizer">When the worker was in its optimizer.</param>
+internal sealed record StepCommitted(long Epoch, long Step, int Worker, Interval Optimizer);
+
+/// <param name="Loss">Summed, from the last stage; 0 from the others.</param>
+internal sealed record EvaluationDone(long Epoch, long Step, int Worker, double Loss);
+
+internal sealed record ShardSaved(long Epoch, long Step, int Worker, string File, long Bytes, string Sha256, IReadOnlyList<string> Tensors);
+
+/// <param name="Doing">The action, or what else the worker was doing.</param>
+/// <param name="Reason">One sentence.</param>
+internal sealed record StageFailed(long Epoch, int Worker, string Doing, string Reason);
+
+/// <summary>A frame was dropped that a sound peer would not have sent.</summary>
+/// <param name="Reason">One sentence.</param>
+internal sealed record FrameRefused(int Worker, string Reason);
+
+// Between a stage actor and its host, at the end.
+
 /// <summary>Drop what is under way; from now on only this epoch counts.</summary>
 internal sealed record Quieten(long Epoch);
 
-// From a stage actor to the coordinator: a constant number a step, whatever the number of micro-batches.
-
-internal sealed record StageStarted(int Rank);
-
-/// <summary>The stage's part of the step is done and waits for the commit.</summary>
-/// <param name="Loss">Summed over all target tokens, from the last stage; 0 from the others.</param>
-internal sealed record StepReady(
-    long Epoch, long Step, int Rank, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, double Loss, StageTimes Times);
-
-/// <param name="Optimizer">When the stage was in its optimizer.</param>
-internal sealed record StepCommitted(long Epoch, long Step, int Rank, Interval Optimizer);
-
-/// <param name="Loss">Summed, from the last stage; 0 from the others.</param>
-internal sealed record EvaluationDone(long Epoch, long Step, int Rank, double Loss);
-
-internal sealed record ShardSaved(long Epoch, long Step, int Rank, string File, long Bytes, string Sha256, IReadOnlyList<string> Tensors);
-
 /// <summary>The stage sends nothing more of an older epoch.</summary>
-internal sealed record StageQuiet(long Epoch, int Rank);
-
-/// <param name="Doing">The action, or what else the stage was doing.</param>
-internal sealed record StageFailed(int Rank, string Doing, Exception Cause);
-
+internal sealed record StageQuiet(int Worker);
 
 /// <summary>Stopwatch ticks.</summary>
 public readonly record struct Interval(long Start, long End);

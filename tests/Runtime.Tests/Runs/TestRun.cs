@@ -50,7 +50,7 @@ internal sealed class TestRun : IDisposable
         using var plan = Plan(resume, overrides);
         return await TrainingRun.RunAsync(
             plan,
-            stage => TrainingRun.CreateExecutor(plan, stage) is var executor && wrap is null ? executor : wrap(stage, executor),
+            (worker, stage, device) => plan.Stages.CreateExecutor(worker, stage, device) is var executor && wrap is null ? executor : wrap(stage, executor),
             new Observer(this),
             stop);
     }

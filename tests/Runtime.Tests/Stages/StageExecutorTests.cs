@@ -16,7 +16,7 @@ public class StageExecutorTests
     {
         using var run = new TestRun();
         using var plan = run.Plan(false, "parallel.stages=1", $"model.tie-embeddings={(tied ? "true" : "false")}");
-        using var executor = TrainingRun.CreateExecutor(plan, 0);
+        using var executor = plan.Stages.CreateExecutor(0, 0, CPU);
         for (var m = 0; m < 4; m++)
         {
             Assert.Null(executor.Forward(1, m, null));
@@ -56,7 +56,7 @@ public class StageExecutorTests
     {
         using var run = new TestRun();
         using var plan = run.Plan(false, "parallel.stages=1", $"precision.compute={compute}", $"model.tie-embeddings={(tied ? "true" : "false")}", "optimizer.learning-rate=0.1", "optimizer.warmup-steps=0");
-        using var trained = TrainingRun.CreateExecutor(plan, 0);
+        using var trained = plan.Stages.CreateExecutor(0, 0, CPU);
         var first = Step(trained, 1);
         trained.Apply(1, 1);
         foreach (var copy in plan.Partition.TiedCopies)
@@ -64,7 +64,7 @@ public class StageExecutorTests
             trained.SetTiedValue(copy, trained.TiedValue(copy));
         }
 
-        using var fresh = TrainingRun.CreateExecutor(plan, 0);
+        using var fresh = plan.Stages.CreateExecutor(0, 0, CPU);
         var state = trained.State().ToDictionary(entry => entry.Name, entry => entry.Value, StringComparer.Ordinal);
         fresh.Restore((name, value) => value.copy_(state[name]));
         var second = Step(trained, 2);
@@ -90,7 +90,7 @@ public class StageExecutorTests
     {
         using var run = new TestRun();
         using var plan = run.Plan(false, "parallel.stages=1");
-        using var executor = TrainingRun.CreateExecutor(plan, 0);
+        using var executor = plan.Stages.CreateExecutor(0, 0, CPU);
         executor.Forward(1, 0, null);
         executor.Forward(1, 1, null);
         Assert.Equal(2, executor.InFlight);
@@ -113,8 +113,8 @@ public class StageExecutorTests
         using var plan = run.Plan(false, "parallel.stages=2");
         var copy = Assert.Single(plan.Partition.TiedCopies);
         Assert.Equal(("wte.weight", 1, 0), (copy.Parameter.Name, copy.Stage, copy.Owner));
-        using var owner = TrainingRun.CreateExecutor(plan, 0);
-        using var other = TrainingRun.CreateExecutor(plan, 1);
+        using var owner = plan.Stages.CreateExecutor(0, 0, CPU);
+        using var other = plan.Stages.CreateExecutor(1, 1, CPU);
         Assert.Contains(owner.State(), entry => entry.Name == "optimizer.exp_avg.wte.weight");
         Assert.DoesNotContain(other.State(), entry => entry.Name.Contains("wte", StringComparison.Ordinal));
         Assert.Equal(plan.Partition.Model.Parameters.Count() * 3, owner.State().Count + other.State().Count);

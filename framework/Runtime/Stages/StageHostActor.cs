@@ -1,0 +1,207 @@
+using System.Diagnostics;
+using Akka.Actor;
+using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Coordination;
+using Pipeline.Runtime.TensorPlane;
+
+namespace Pipeline.Runtime.Stages;
+
+/// <summary>Holds the workers of a run that live in one process: starts them, links them to the others, tells what they are doing, and ends
+/// them, also when the coordinator is gone. It never computes, so it answers while every stage is inside an operator.</summary>
+internal sealed class StageHostActor : ReceiveActor
+{
+    /// <summary>Generous: the other processes of the run may still be starting.</summary>
+    private static readonly TimeSpan LinkLimit = TimeSpan.FromSeconds(30);
+
+    /// <summary>Whoever had this host made and never starts it must not keep its devices.</summary>
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
+
+    private readonly StageHostSetup setup;
+    private readonly Fence fence = new();
+    private readonly Dictionary<int, IActorRef> workers = [];
+    private readonly Dictionary<int, StageStatus> statuses = [];
+    private readonly HashSet<int> quiet = [];
+    private Action stopLinking = () => { };
+    private bool isLinking;
+    private IReadOnlyDictionary<int, ITensorLink?[]> links = new Dictionary<int, ITensorLink?[]>();
+    private IActorRef coordinator = ActorRefs.Nobody;
+    private IActorRef? ending;
+
+    public StageHostActor(StageHostSetup setup)
+    {
+        this.setup = setup;
+        Context.SetReceiveTimeout(StartLimit);
+        Receive<ReceiveTimeout>(_ => Context.Stop(Self));
+        Receive<StartStages>(Start);
+        Receive<Linked>(StartWorkers);
+        Receive<DescribeStages>(_ => Sender.Tell(new StagesDescribed([.. statuses.Select(entry => Describe(entry.Key, entry.Value))])));
+        Receive<EndStages>(message => End(message.Epoch, Sender));
+        Receive<StageQuiet>(Quiet);
+        Receive<Terminated>(Ended);
+    }
+
+    public static Props Props(StageHostSetup setup) =>
+        Akka.Actor.Props.Create(() => new StageHostActor(setup)).WithDispatcher("coordinator-dispatcher");
+
+    /// <summary>A restart would come back with fresh weights.</summary>
+    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
+
+    protected override void PostStop() => Close(links.Values);
+
+    private void Start(StartStages message)
+    {
+        Context.SetReceiveTimeout(null);
+        coordinator = Context.Watch(message.Coordinator);
+        fence.Raise(message.Epoch);
+        var credits = Credits.Of(setup.Plan.Schedule);
+        foreach (var (worker, device) in setup.Devices)
+        {
+            statuses.Add(worker, new());
+            var stage = new StageSetup(
+                setup.Plan, worker, credits, device, setup.CreateExecutor, statuses[worker], fence, message.Coordinator);
+            workers.Add(worker, Context.Watch(Context.ActorOf(StageActor.Props(stage), $"worker-{worker}")));
+        }
+
+        var linking = new CancellationTokenSource();
+        (stopLinking, isLinking) = (linking.Cancel, true);
+        _ = LinkAsync(message, linking.Token).PipeTo(
+            Self,
+            success: made => new Linked(message, made, null),
+            failure: failure => new Linked(message, links, FailureSentence.Of(failure)));
+    }
+
+    /// <summary>For each of this process's workers its links by the other worker's number.</summary>
+    private async Task<IReadOnlyDictionary<int, ITensorLink?[]>> LinkAsync(StartStages message, CancellationToken cancellation)
+    {
+        var table = workers.Keys.ToDictionary(worker => worker, _ => new ITensorLink?[setup.Plan.Workers.Count]);
+        var remote = new List<Task>();
+        foreach (var (low, high) in setup.Plan.Links())
+        {
+            if (workers.TryGetValue(low, out var one) & workers.TryGetValue(high, out var other))
+            {
+                (table[low][high], table[high][low]) = (new InProcessLink(other!), new InProcessLink(one!));
+            }
+            else if ((one ?? other) is { } here)
+            {
+                remote.Add(LinkAsync(message, low, high, here, table, cancellation));
+            }
+        }
+
+        try
+        {
+            await Task.WhenAll(remote);
+            return table;
+        }
+        catch
+        {
+            Close(table.Values);
+            throw;
+        }
+    }
+
+    private async Task LinkAsync(
+        StartStages message, int low, int high, IActorRef worker, Dictionary<int, ITensorLink?[]> table, CancellationToken cancellation)
+    {
+        var (plane, name) = (setup.Plane!, new LinkName(message.Run, message.Epoch, low, high));
+        var (here, peer) = table.ContainsKey(low) ? (low, high) : (high, low);
+        var receiver = new MailboxReceiver(worker, (lost, reason) => message.Coordinator.Tell(new LinkLost(message.Epoch, here, lost, reason)));
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(LinkLimit);
+        table[here][peer] = here == low
+            ? await plane.DialAsync(message.Addresses[high]!, name, receiver, limit.Token)
+            : await plane.AcceptAsync(name, receiver, limit.Token);
+    }
+
+    private void StartWorkers(Linked message)
+    {
+        isLinking = false;
+        if (ending is not null)
+        {
+            Close(message.Links.Values);
+            StopWhenEmpty();
+            return;
+        }
+
+        if (message.Problem is { } problem)
+        {
+            coordinator.Tell(new StageFailed(message.Start.Epoch, setup.Devices.Keys.First(), "being linked to the others", problem));
+            return;
+        }
+
+        links = message.Links;
+        foreach (var (worker, row) in links)
+        {
+            workers[worker].Tell(new StartStage(message.Start.Epoch, message.Start.Step, row));
+        }
+    }
+
+    private static StageDescription Describe(int worker, StageStatus status) =>
+        new(worker, status.ToString(), Stopwatch.GetElapsedTime(status.Since).TotalSeconds);
+
+    /// <summary>In two rounds, so that no frame is lost with its tensors: when every worker has fallen quiet, all frames of this process are
+    /// in mailboxes, and a worker's end, which comes behind them, finds none.</summary>
+    private void End(long epoch, IActorRef asker)
+    {
+        ending = asker;
+        stopLinking();
+        fence.Raise(epoch);
+        foreach (var worker in workers.Values)
+        {
+            worker.Tell(new Quieten(epoch));
+        }
+
+        StopWhenEmpty();
+    }
+
+    private void Quiet(StageQuiet message)
+    {
+        quiet.Add(message.Worker);
+        if (quiet.Count == workers.Count)
+        {
+            Close(links.Values);
+            foreach (var worker in workers.Values)
+            {
+                worker.Tell(PoisonPill.Instance);
+            }
+        }
+    }
+
+    private void Ended(Terminated message)
+    {
+        if (message.ActorRef.Equals(coordinator))
+        {
+            End(fence.Epoch + 1, ActorRefs.Nobody);
+            return;
+        }
+
+        var worker = workers.First(entry => entry.Value.Equals(message.ActorRef)).Key;
+        workers.Remove(worker);
+        if (ending is null)
+        {
+            coordinator.Tell(new StageFailed(fence.Epoch, worker, statuses[worker].ToString(), "It ended unexpectedly."));
+        }
+
+        StopWhenEmpty();
+    }
+
+    private void StopWhenEmpty()
+    {
+        if (ending is not null && workers.Count == 0 && !isLinking)
+        {
+            ending.Tell(new StagesEnded());
+            Context.Stop(Self);
+        }
+    }
+
+    private static void Close(IEnumerable<ITensorLink?[]> rows)
+    {
+        foreach (var link in rows.SelectMany(row => row))
+        {
+            link?.Dispose();
+        }
+    }
+
+    /// <param name="Links">For each worker of this process its links, by the other worker's number.</param>
+    /// <param name="Problem">Why there are none; null when there are.</param>
+    private sealed record Linked(StartStages Start, IReadOnlyDictionary<int, ITensorLink?[]> Links, string? Problem);
+}

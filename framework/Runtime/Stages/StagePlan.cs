@@ -1,0 +1,54 @@
+using Pipeline.Core.Data;
+using Pipeline.Core.Jobs;
+using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Checkpoints;
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Stages;
+
+/// <summary>What every process that holds stages of a run knows of it.</summary>
+/// <param name="Schedule">Of one replica.</param>
+/// <param name="Samples">Null on a process without a first or last stage: only these read data.</param>
+/// <param name="Resumed">What the run continues from; null when it starts anew.</param>
+public sealed record StagePlan(JobFile Job, Schedule Schedule, Partition Partition, Samples? Samples, Checkpoint? Resumed)
+{
+    public Workers Workers => new(Schedule.Ranks.Count, Job.Parallel.Replicas);
+
+    /// <summary>The pairs of workers that hand each other tensors, the lower number first: neighbours in the pipeline, the owner of a tied
+    /// parameter and its copies, and the replicas of a stage in a ring.</summary>
+    public IReadOnlySet<(int Low, int High)> Links()
+    {
+        var neighbours = Enumerable.Range(1, Schedule.Stages - 1).Select(stage => (stage - 1, stage));
+        var ranks = neighbours.Concat(Partition.TiedCopies.Select(copy => (copy.Owner, copy.Stage)))
+            .Select(pair => (Schedule.RankOf(pair.Item1), Schedule.RankOf(pair.Item2))).ToArray();
+        var workers = Workers;
+        var links = new HashSet<(int, int)>();
+        for (var replica = 0; replica < workers.Replicas; replica++)
+        {
+            links.UnionWith(ranks.Select(pair => Ordered(workers.Of(replica, pair.Item1), workers.Of(replica, pair.Item2))));
+            for (var rank = 0; rank < workers.Ranks; rank++)
+            {
+                links.Add(Ordered(workers.Of(replica, rank), workers.Of((replica + 1) % workers.Replicas, rank)));
+            }
+        }
+
+        links.RemoveWhere(pair => pair.Item1 == pair.Item2);
+        return links;
+    }
+
+    /// <summary>The executor of one stage of a worker, with its initial or restored values. Called on the worker's own thread.</summary>
+    public StageExecutor CreateExecutor(int worker, int stage, Device device)
+    {
+        set_num_threads(Job.Parallel.ThreadsPerStage);   // holds for the calling thread
+        var executor = new StageExecutor(this, stage, Workers.ReplicaOf(worker), device);
+        using var reader = Resumed?.Read();
+        if (reader is not null)
+        {
+            executor.Restore(reader.ReadInto);
+        }
+
+        return executor;
+    }
+
+    private static (int, int) Ordered(int one, int other) => (Math.Min(one, other), Math.Max(one, other));
+}
