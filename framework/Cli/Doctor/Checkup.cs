@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 using Pipeline.Core;
+using Pipeline.Runtime.Cluster;
 using Pipeline.Tensors.Loading;
 using TorchSharp;
 
@@ -41,7 +42,7 @@ internal static class Checkup
 
     private static Finding MainMemory()
     {
-        var memory = Memory.Measure();
+        var memory = HostMemory.Measure();
         var text = FormattableString.Invariant(
             $"{memory.Available / Gibibyte:0.0} GiB available of {memory.Total / Gibibyte:0.0} GiB");
         (string, object?)[] facts = [("available_bytes", memory.Available), ("total_bytes", memory.Total)];

@@ -13,13 +13,30 @@ public sealed class Corpus : IDisposable
     /// <param name="folder">What relative patterns are relative to: the job file's folder.</param>
     /// <exception cref="BadInputException">A pattern matches nothing, a named file is empty or unreadable, text is not UTF-8.</exception>
     public Corpus(DataSettings settings, string folder)
+        : this(settings, folder, Paths(settings, folder))
+    {
+    }
+
+    /// <summary>The files of a run as it has frozen them.</summary>
+    /// <exception cref="BadInputException">One is missing, or is not as it was.</exception>
+    public Corpus(DataSettings settings, string folder, IReadOnlyList<DataFile> frozen)
+        : this(settings, folder, [.. frozen.Select(file => (file.Path, Path.GetFullPath(file.Path, folder)))])
+    {
+        if (Files.Except(frozen).Concat(frozen.Except(Files)).FirstOrDefault() is { } other)
+        {
+            Dispose();
+            throw new BadInputException($"data.files: {Path.GetFullPath(other.Path, folder)} is not the file that the run has: its content differs.");
+        }
+    }
+
+    private Corpus(DataSettings settings, string folder, IReadOnlyList<(string Path, string FullPath)> paths)
     {
         var files = new List<DataFile>();
         var scans = new List<CharacterScan>();
         var characters = settings.Tokenizer == "chars" ? new bool[0x11_0000] : null;
         try
         {
-            foreach (var (path, full) in FileGlob.Expand(settings.Files, folder))
+            foreach (var (path, full) in paths)
             {
                 if (new FileInfo(full).Length > 0)
                 {
@@ -78,6 +95,18 @@ public sealed class Corpus : IDisposable
         foreach (var map in maps)
         {
             map.Dispose();
+        }
+    }
+
+    private static IReadOnlyList<(string Path, string FullPath)> Paths(DataSettings settings, string folder)
+    {
+        try
+        {
+            return FileGlob.Expand(settings.Files, folder);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new BadInputException($"data.files: {failure.Message}", failure);
         }
     }
 

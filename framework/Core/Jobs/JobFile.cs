@@ -67,6 +67,7 @@ public sealed record ParallelSettings(
     string? MemoryLimit = null,
     [Limits(1, 1024)] int Replicas = 1,
     [Limits(1, 1024)] int ThreadsPerStage = 1,
+    IReadOnlyList<string>? Placement = null,
     IReadOnlyList<string>? Split = null,
     string Recompute = "none")
 {

@@ -12,14 +12,19 @@ public static class CustomSchedule
     private const long MostBytes = 16 * 1024 * 1024;
 
     /// <exception cref="BadInputException">The file is not a valid schedule.</exception>
-    public static Schedule Read(string path)
+    public static Schedule Read(string path) => Parse(Name, ReadText(path), path);
+
+    /// <param name="name">What the schedule is called.</param>
+    /// <param name="path">What every sentence about the text begins with.</param>
+    public static Schedule Parse(string name, string text, string path)
     {
-        var rows = Lines(path).Select((line, row) => Row(path, row, line)).ToArray();
+        var lines = text.TrimEnd() is { Length: > 0 } trimmed ? trimmed.Split('\n') : [];
+        var rows = lines.Select((line, row) => Row(path, row, line)).ToArray();
         var actions = rows.SelectMany(row => row).ToArray();
         Refuse(actions.Length == 0, $"{path} has no actions; a schedule has one row a stage, with cells such as 0F0,0I0,0W0,0B0.");
         Refuse(actions.Length > ScheduleCatalog.MostActions, Text($"{path} has {actions.Length} cells; at most {ScheduleCatalog.MostActions} are allowed."));
         Refuse(rows.Length > ScheduleCatalog.MostStages, Text($"{path} has {rows.Length} rows; at most {ScheduleCatalog.MostStages} are allowed."));
-        var schedule = new Schedule(Name, actions.Max(action => action.MicroBatch) + 1, rows);
+        var schedule = new Schedule(name, actions.Max(action => action.MicroBatch) + 1, rows);
         try
         {
             ScheduleValidator.Validate(schedule);
@@ -32,15 +37,14 @@ public static class CustomSchedule
         return schedule;
     }
 
-    private static IReadOnlyList<string> Lines(string path)
+    private static string ReadText(string path)
     {
         try
         {
             Refuse(Directory.Exists(path), $"{path}: this is a folder, and a CSV file is needed.");
             Refuse(!File.Exists(path), $"{path}: there is no such file.");
             Refuse(new FileInfo(path).Length > MostBytes, Text($"{path} is larger than {MostBytes / 1024 / 1024} MiB, the most that a schedule may have."));
-            var text = File.ReadAllText(path).TrimEnd();
-            return text.Length == 0 ? [] : text.Split('\n');
+            return File.ReadAllText(path);
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {

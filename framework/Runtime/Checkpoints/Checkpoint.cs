@@ -31,6 +31,10 @@ public sealed class Checkpoint
         return new(directory, manifest);
     }
 
+    /// <summary>Opens a checkpoint whose shards another process has verified.</summary>
+    /// <exception cref="BadInputException">It is not there.</exception>
+    public static Checkpoint OpenVerified(string directory) => new(directory, Manifest.Read(directory));
+
     /// <summary>A reader for one stage's restore: fills a tensor in place by its layout-free name, from whichever shard has it.</summary>
     public CheckpointReader Read() => new(this);
 

@@ -25,8 +25,9 @@ public sealed class TrainingPlan : IDisposable
     /// <param name="overrides"><c>a.b=c</c> each.</param>
     /// <param name="architectures">The families that <c>model.architecture</c> may name.</param>
     /// <param name="resume">Continue from the newest whole checkpoint in the job's directory.</param>
+    /// <param name="elsewhere">The workers run on the nodes of a cluster, which places them.</param>
     /// <exception cref="BadInputException">Anything that the user can correct.</exception>
-    public TrainingPlan(string path, IReadOnlyList<string> overrides, IReadOnlyList<IArchitecture> architectures, bool resume = false)
+    public TrainingPlan(string path, IReadOnlyList<string> overrides, IReadOnlyList<IArchitecture> architectures, bool resume = false, bool elsewhere = false)
     {
         opened = new OpenedJob(path, overrides, architectures);
         try
@@ -35,9 +36,10 @@ public sealed class TrainingPlan : IDisposable
             Directory = new RunDirectory(Job.Job.Directory);
             Directory.Check(path);
             LibTorch.Load();
-            Devices = Runs.Devices.Place(Job.Device, Job.Parallel.Stages * Job.Parallel.Replicas);
+            CheckPlacement(elsewhere);
+            Devices = elsewhere ? [] : Runs.Devices.Place(Job.Device, Job.Parallel.Stages * Job.Parallel.Replicas);
             Resumed = resume ? Newest(opened.Settings) : null;
-            var layout = new JobLayout(opened, Devices[0]);
+            var layout = new JobLayout(opened, elsewhere ? CPU : Devices[0]);
             Schedule = layout.Schedule();
             CheckOrder();
             Partition = new Partition(opened.Model, layout.Cut(Schedule));
@@ -59,6 +61,9 @@ public sealed class TrainingPlan : IDisposable
 
     public RunDirectory Directory { get; }
 
+    /// <summary>Where the job file lies: what the data's paths are relative to.</summary>
+    public string Folder => opened.Folder;
+
     public Corpus Corpus => opened.Corpus;
 
     public Samples Samples => opened.Samples;
@@ -70,11 +75,11 @@ public sealed class TrainingPlan : IDisposable
     /// <summary>What the processes that hold stages know of the run.</summary>
     public StagePlan Stages { get; }
 
-    /// <summary>One a worker.</summary>
+    /// <summary>One a worker; none where they run elsewhere.</summary>
     public IReadOnlyList<Device> Devices { get; }
 
-    /// <summary>Where each worker runs.</summary>
-    public IReadOnlyList<WorkerPlace> Places { get; }
+    /// <summary>Where each worker runs; known elsewhere when the cluster has placed them.</summary>
+    public IReadOnlyList<WorkerPlace> Places { get; internal set; }
 
     /// <summary>What the run continues from; null when it starts anew.</summary>
     public Checkpoint? Resumed { get; }
@@ -124,6 +129,19 @@ public sealed class TrainingPlan : IDisposable
 
         ResumeRules.Check(JobFileReader.Parse(manifest.Job, newest.Directory, [], settings), Job, newest.Directory);
         return newest;
+    }
+
+    private void CheckPlacement(bool elsewhere)
+    {
+        if (!elsewhere && Job.Parallel.Placement is not null)
+        {
+            throw new BadInputException("parallel.placement names nodes of a cluster; it needs --join or --processes.");
+        }
+
+        if (elsewhere && Job.Device is not (["cpu"] or ["cuda"]))
+        {
+            throw new BadInputException("device must be cpu or cuda for a run on a cluster; parallel.placement can name each worker's node and device.");
+        }
     }
 
     private void CheckOrder()

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Stages;
@@ -9,24 +10,24 @@ namespace Pipeline.Runtime.Stages;
 /// <param name="Step">The last step that the stages are to hold.</param>
 /// <param name="Run">The run's secret: who does not know it gets no link.</param>
 /// <param name="Addresses">By worker, where its process listens for links; null where all are in one process.</param>
-internal sealed record StartStages(long Epoch, long Step, Guid Run, IReadOnlyList<PlaneAddress?> Addresses, IActorRef Coordinator);
+internal sealed record StartStages(long Epoch, long Step, Guid Run, IReadOnlyList<PlaneAddress?> Addresses, IActorRef Coordinator) : IControlMessage;
 
 /// <summary>Say what the workers are doing; answered with <see cref="StagesDescribed"/>.</summary>
-internal sealed record DescribeStages;
+internal sealed record DescribeStages : IControlMessage;
 
 /// <summary>End the workers and the host; answered with <see cref="StagesEnded"/>.</summary>
 /// <param name="Epoch">A newer one: what is under way counts no more.</param>
-internal sealed record EndStages(long Epoch);
+internal sealed record EndStages(long Epoch) : IControlMessage;
 
 // From a host to the coordinator.
 
-internal sealed record StagesDescribed(IReadOnlyList<StageDescription> Workers);
+internal sealed record StagesDescribed(IReadOnlyList<StageDescription> Workers) : IControlMessage;
 
 /// <param name="Doing">Such as <c>running 1F3</c> or <c>waiting in 0B2 for the gradient of micro-batch 2 of step 7</c>.</param>
 /// <param name="Seconds">Since when.</param>
 internal sealed record StageDescription(int Worker, string Doing, double Seconds);
 
-internal sealed record StagesEnded;
+internal sealed record StagesEnded : IControlMessage;
 
 /// <summary>A worker of this process hears nothing more from a peer.</summary>
-internal sealed record LinkLost(long Epoch, int Worker, int Peer, string Reason);
+internal sealed record LinkLost(long Epoch, int Worker, int Peer, string Reason) : IControlMessage;

@@ -1,4 +1,5 @@
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Stages;
@@ -10,41 +11,41 @@ internal sealed record StartStage(long Epoch, long Step, IReadOnlyList<ITensorLi
 
 // From the coordinator to a stage actor. Each carries the epoch; what comes from an older one has no effect.
 
-internal sealed record RunStep(long Epoch, long Step);
+internal sealed record RunStep(long Epoch, long Step) : IControlMessage;
 
 /// <param name="GradientScale">The clip factor; null skips the step on all stages.</param>
-internal sealed record CommitStep(long Epoch, long Step, double? GradientScale);
+internal sealed record CommitStep(long Epoch, long Step, double? GradientScale) : IControlMessage;
 
 /// <param name="Step">The step after which the evaluation takes place; 0 before the first.</param>
-internal sealed record RunEvaluation(long Epoch, long Step, int Batches);
+internal sealed record RunEvaluation(long Epoch, long Step, int Batches) : IControlMessage;
 
 /// <param name="Directory">An existing folder for the stage's shard.</param>
-internal sealed record SaveShard(long Epoch, long Step, string Directory);
+internal sealed record SaveShard(long Epoch, long Step, string Directory) : IControlMessage;
 
 // From a stage actor to the coordinator: a constant number a step, whatever the number of micro-batches.
 
-internal sealed record StageStarted(long Epoch, int Worker);
+internal sealed record StageStarted(long Epoch, int Worker) : IControlMessage;
 
 /// <summary>The worker's part of the step is done and waits for the commit.</summary>
 /// <param name="Loss">Summed over all target tokens, from the last stage; 0 from the others.</param>
 internal sealed record StepReady(
-    long Epoch, long Step, int Worker, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, double Loss, StageTimes Times);
+    long Epoch, long Step, int Worker, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, double Loss, StageTimes Times) : IControlMessage;
 
 /// <param name="Optimizer">When the worker was in its optimizer.</param>
-internal sealed record StepCommitted(long Epoch, long Step, int Worker, Interval Optimizer);
+internal sealed record StepCommitted(long Epoch, long Step, int Worker, Interval Optimizer) : IControlMessage;
 
 /// <param name="Loss">Summed, from the last stage; 0 from the others.</param>
-internal sealed record EvaluationDone(long Epoch, long Step, int Worker, double Loss);
+internal sealed record EvaluationDone(long Epoch, long Step, int Worker, double Loss) : IControlMessage;
 
-internal sealed record ShardSaved(long Epoch, long Step, int Worker, string File, long Bytes, string Sha256, IReadOnlyList<string> Tensors);
+internal sealed record ShardSaved(long Epoch, long Step, int Worker, string File, long Bytes, string Sha256, IReadOnlyList<string> Tensors) : IControlMessage;
 
 /// <param name="Doing">The action, or what else the worker was doing.</param>
 /// <param name="Reason">One sentence.</param>
-internal sealed record StageFailed(long Epoch, int Worker, string Doing, string Reason);
+internal sealed record StageFailed(long Epoch, int Worker, string Doing, string Reason) : IControlMessage;
 
 /// <summary>A frame was dropped that a sound peer would not have sent.</summary>
 /// <param name="Reason">One sentence.</param>
-internal sealed record FrameRefused(int Worker, string Reason);
+internal sealed record FrameRefused(int Worker, string Reason) : IControlMessage;
 
 // Between a stage actor and its host, at the end.
 

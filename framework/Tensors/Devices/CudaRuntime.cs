@@ -12,6 +12,15 @@ internal static unsafe class CudaRuntime
     /// <summary>Bytes in use on a GPU; 0 where the runtime does not tell.</summary>
     public static long UsedMemory(Device device)
     {
+        var (free, total) = Memory(device);
+        return total - free;
+    }
+
+    /// <summary>Bytes that a GPU has; 0 where the runtime does not tell.</summary>
+    public static long TotalMemory(Device device) => Memory(device).Total;
+
+    private static (long Free, long Total) Memory(Device device)
+    {
         cuda.synchronize(device);
         int current = 0;
         nuint free = 0, total = 0;
@@ -19,7 +28,7 @@ internal static unsafe class CudaRuntime
             && TrySetDevice(device.index)
             && ((delegate* unmanaged<nuint*, nuint*, int>)Function("cudaMemGetInfo"))(&free, &total) == 0;
         TrySetDevice(current);   // the thread's own choice, which libtorch relies on
-        return told ? (long)(total - free) : 0;
+        return told ? ((long)free, (long)total) : (0, 0);
     }
 
     /// <summary>Makes a GPU the calling thread's.</summary>

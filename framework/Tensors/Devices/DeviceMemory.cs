@@ -10,6 +10,9 @@ public static partial class DeviceMemory
     /// the large blocks that libtorch asks for. 0 where the platform does not tell.</summary>
     public static long Used(Device device) => device.type == TorchSharp.DeviceType.CPU ? OfProcess() : CudaRuntime.UsedMemory(device);
 
+    /// <summary>Bytes that a GPU has; 0 where the driver does not tell.</summary>
+    public static long OfGpu(Device device) => CudaRuntime.TotalMemory(device);
+
     private static long OfProcess()
     {
         if (!OperatingSystem.IsLinux() || !NativeLibrary.TryGetExport(NativeLibrary.GetMainProgramHandle(), "mallinfo2", out _))

@@ -12,6 +12,11 @@ public static class LibTorch
     // A failure is kept too: after it a part may be loaded, and a second copy of libtorch would abort the process.
     private static readonly Lazy<LibTorchInfo> Loaded = new(LoadOnce);
 
+    private static string instructionSet = InstructionSet.Automatic;
+
+    /// <summary>Which of <see cref="InstructionSet.Names"/> is to be used; has no effect once libtorch is loaded.</summary>
+    public static void Prefer(string set) => instructionSet = set;
+
     /// <summary>Must come before the first touch of <c>TorchSharp.torch</c>; later calls, from any thread, return the same.</summary>
     /// <exception cref="BadInputException">They are missing or do not fit; the sentence says what to do.</exception>
     public static LibTorchInfo Load() => Loaded.Value;
@@ -20,6 +25,7 @@ public static class LibTorch
     {
         var probed = (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "")
             .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
+        var instructions = InstructionSet.Choose(instructionSet);
         var files = NativeFiles.Find(Environment.GetEnvironmentVariable(NativeFiles.Variable), AppContext.BaseDirectory, probed);
         var folder = files.LibTorchFolder;
 
@@ -43,7 +49,7 @@ public static class LibTorch
 
         Open(sharp);
         StartTorchSharp(folder);
-        return new LibTorchInfo(folder, version, files.Source, sharp, fix, cuda);
+        return new LibTorchInfo(folder, version, files.Source, sharp, fix, cuda, instructions);
     }
 
     internal static nint Open(string path)

@@ -16,5 +16,6 @@ public enum LibTorchSource
 /// <param name="LibTorchSharp">The TorchSharp library that was loaded: the package's, or the corrected copy of it.</param>
 /// <param name="LibStdCppFix">This system's libstdc++ is older than TorchSharp asks for, so a corrected copy was loaded.</param>
 /// <param name="Cuda">libtorch's CUDA libraries are loaded (which does not say that a device is there).</param>
+/// <param name="InstructionSet">Of its kernels on the processor: avx2, avx512, or default.</param>
 public sealed record LibTorchInfo(
-    string Folder, Version Version, LibTorchSource Source, string LibTorchSharp, bool LibStdCppFix, bool Cuda);
+    string Folder, Version Version, LibTorchSource Source, string LibTorchSharp, bool LibStdCppFix, bool Cuda, string InstructionSet);

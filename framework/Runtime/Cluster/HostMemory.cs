@@ -1,21 +1,21 @@
 using System.Globalization;
 
-namespace Pipeline.Cli.Doctor;
+namespace Pipeline.Runtime.Cluster;
 
 /// <summary>Memory that this process may use, in bytes: the machine's, or its container's when that has less.</summary>
-internal sealed record Memory(long Total, long Available)
+public sealed record HostMemory(long Total, long Available)
 {
-    public static Memory Measure()
+    public static HostMemory Measure()
     {
         if (!OperatingSystem.IsLinux())
         {
             GC.Collect();  // the numbers are those of the last collection
             var info = GC.GetGCMemoryInfo();
-            return new Memory(info.TotalAvailableMemoryBytes, info.TotalAvailableMemoryBytes - info.MemoryLoadBytes);
+            return new HostMemory(info.TotalAvailableMemoryBytes, info.TotalAvailableMemoryBytes - info.MemoryLoadBytes);
         }
 
         var lines = File.ReadAllLines("/proc/meminfo");
-        var machine = new Memory(Kilobytes(lines, "MemTotal:"), Kilobytes(lines, "MemAvailable:"));
+        var machine = new HostMemory(Kilobytes(lines, "MemTotal:"), Kilobytes(lines, "MemAvailable:"));
         if ((Number("/sys/fs/cgroup/memory.max") ?? Number("/sys/fs/cgroup/memory/memory.limit_in_bytes")) is not { } limit ||
             limit >= machine.Total)
         {
@@ -23,7 +23,7 @@ internal sealed record Memory(long Total, long Available)
         }
 
         var used = Number("/sys/fs/cgroup/memory.current") ?? Number("/sys/fs/cgroup/memory/memory.usage_in_bytes") ?? 0;
-        return new Memory(limit, Math.Min(machine.Available, Math.Max(0, limit - used)));
+        return new HostMemory(limit, Math.Min(machine.Available, Math.Max(0, limit - used)));
     }
 
     private static long Kilobytes(string[] lines, string name) =>
