@@ -27,8 +27,14 @@ public sealed class CertificateAuthority : IDisposable
     /// <summary>The authority whose authority.pem and authority.key a folder holds.</summary>
     public static CertificateAuthority Open(string directory)
     {
-        var path = Path.Combine(directory, TlsIdentity.AuthorityFile);
-        var certificate = PemFile.ReadCertificate(path, Path.Combine(directory, KeyFile));
+        var (path, keyPath) = (Path.Combine(directory, TlsIdentity.AuthorityFile), Path.Combine(directory, KeyFile));
+        if (!File.Exists(path) || !File.Exists(keyPath))
+        {
+            var (here, missing) = File.Exists(path) ? (path, KeyFile) : (keyPath, TlsIdentity.AuthorityFile);
+            throw new BadInputException($"{here} is there without {missing}, and to sign takes both; add it or choose another folder.");
+        }
+
+        var certificate = PemFile.ReadCertificate(path, keyPath);
         if (certificate.NotAfter < DateTime.Now)
         {
             throw new BadInputException($"{path}: this authority has expired; make a new one in another folder.");
