@@ -16,6 +16,8 @@ var root = new RootCommand("Pipeline trains models that do not fit one device: l
     SimulateCommand.Create(),
     BenchCommand.Create(),
     InspectCommand.Create(),
+    NodeCommand.Create(),
+    NodesCommand.Create(),
     DoctorCommand.Create(),
     CertificatesCommand.Create(),
 };

@@ -56,6 +56,7 @@ public sealed record BatchSettings([Limits(1, 1_000_000)] int Sequences = 12, [L
 /// <param name="ActivationLimit">With the schedule <c>automatic</c>: the most activations alive at once on a stage actor, in micro-batches.</param>
 /// <param name="MemoryLimit">Bytes that a stage actor may take for parameters, gradients, optimizer state and activations.</param>
 /// <param name="Replicas">Copies of the whole pipeline, each with its share of the micro-batches; gradients are summed over them.</param>
+/// <param name="Placement">On a cluster, where each stage of each replica runs: <c>NODE/DEVICE</c>, such as <c>alpha/cuda:0</c>; chosen without it.</param>
 /// <param name="Split"><c>auto</c> (balanced by measured times), <c>even</c> (by count), or a list: layers of each chunk, in the order of the model.</param>
 /// <param name="Recompute"><c>none</c>, <c>stage</c> (keep a stage's input alone and run it forward again before its backward), or n: so for every n-th layer.</param>
 public sealed record ParallelSettings(

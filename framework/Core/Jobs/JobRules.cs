@@ -182,6 +182,11 @@ internal static class JobRules
         }
 
         var (devices, stages, replicas) = (job.Device.Count, job.Parallel.Stages, job.Parallel.Replicas);
+        if (job.Parallel.Placement is { } placement && placement.Count != stages * replicas)
+        {
+            yield return Text($"parallel.placement must have one NODE/DEVICE for each stage of each replica, which is {stages * replicas} in all, not {placement.Count}");
+        }
+
         if (devices != 1 && devices != stages * replicas)
         {
             yield return replicas == 1

@@ -48,7 +48,9 @@ public static class TrainingRun
         await using var registration = stop.Register(() => coordinator.Tell(StopRun.Instance));
         try
         {
-            return recorder.Summary(await outcome.Task);
+            return await Task.WhenAny(outcome.Task, system.WhenTerminated) == outcome.Task
+                ? recorder.Summary(await outcome.Task)
+                : throw new IOException("This process is no longer a member of the cluster, so the run cannot go on.");
         }
         finally
         {
@@ -57,7 +59,7 @@ public static class TrainingRun
         }
     }
 
-    private static Config Settings()
+    internal static Config Settings()
     {
         using var stream = typeof(TrainingRun).Assembly.GetManifestResourceStream("cluster.hocon")!;
         using var reader = new StreamReader(stream);

@@ -1,0 +1,39 @@
+using System.Diagnostics;
+
+namespace Pipeline.Cli.Cluster;
+
+/// <summary>A child's tie to the process that started it: when the pipe that is its standard input closes, it ends, however the parent ended.</summary>
+internal sealed class ParentsEnd : IDisposable
+{
+    /// <summary>A stage may be stuck inside an operator, and native threads may not let the process go.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(8);
+
+    private readonly CancellationTokenSource ended = new();
+
+    public ParentsEnd() => new Thread(Watch) { IsBackground = true, Name = "parent's end" }.Start();
+
+    /// <summary>Cancelled when the parent asks for the end or is gone.</summary>
+    public CancellationToken Token => ended.Token;
+
+    public void Dispose() => ended.Dispose();
+
+    private void Watch()
+    {
+        using var input = Console.OpenStandardInput();
+        while (input.ReadByte() >= 0)
+        {
+        }
+
+        try
+        {
+            ended.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            return;   // it has ended by itself
+        }
+
+        Thread.Sleep(Limit);
+        Process.GetCurrentProcess().Kill();
+    }
+}

@@ -1,0 +1,73 @@
+using Pipeline.Core;
+using Pipeline.Runtime.TensorPlane;
+using Pipeline.Tensors.Loading;
+using Pipeline.Tensors.Models;
+
+namespace Pipeline.Runtime.Cluster;
+
+/// <summary>A process that lends its devices to the runs of a cluster.</summary>
+public sealed class Node : IAsyncDisposable
+{
+    private readonly ClusterNode member;
+    private readonly SocketPlane plane;
+
+    private Node(ClusterNode member, SocketPlane plane, NodeDescription description)
+    {
+        this.member = member;
+        this.plane = plane;
+        Description = description;
+    }
+
+    public NodeDescription Description { get; }
+
+    /// <summary>Completes when the node is no longer a member, with the reason as a sentence without its end.</summary>
+    public Task<string> Ended => member.Ended;
+
+    /// <param name="join">HOST:PORT of any member; null to be a cluster's first.</param>
+    /// <param name="insecure">Listen off loopback without TLS.</param>
+    /// <param name="architectures">The model families that the node can build.</param>
+    /// <exception cref="BadInputException">A device is not there, or the node cannot listen or is not taken in.</exception>
+    public static async Task<Node> StartAsync(
+        ClusterSettings settings, string? join, bool insecure, IReadOnlyList<IArchitecture> architectures, CancellationToken stop)
+    {
+        LibTorch.Prefer(settings.InstructionSet);
+        var software = NodeSoftware.OfThisProcess();
+        var devices = OfferedDevices.Of(settings.Node.Devices);
+        SocketPlane? plane = null;
+        NodeDescription? description = null;
+        try
+        {
+            var member = await ClusterNode.StartAsync(settings, join, [ClusterNode.NodeRole], Offer, insecure, stop: stop);
+            return new(member, plane!, description!);
+        }
+        catch
+        {
+            plane?.Dispose();
+            throw;
+        }
+
+        // Before the node joins, so that whoever sees it up finds it ready.
+        void Offer(ClusterNode member)
+        {
+            plane = SocketPlane.Listen(settings.Plane(member.Identity), member.Refuse);
+            var address = $"{member.Address.Host}:{member.Address.Port}";
+            var name = settings.Node.Name.Length > 0 ? settings.Node.Name : address;
+            description = new(
+                name,
+                address,
+                Environment.ProcessId,
+                software,
+                [.. architectures.Select(architecture => architecture.Name)],
+                Environment.ProcessorCount,
+                devices,
+                new Dictionary<string, long>());
+            member.System.ActorOf(NodeActor.Props(description, architectures, plane, member.Refused), NodeActor.Name);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await member.DisposeAsync();
+        plane.Dispose();
+    }
+}
