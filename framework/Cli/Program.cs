@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Pipeline.Cli;
+using Pipeline.Cli.Cluster;
 using Pipeline.Cli.Doctor;
 using Pipeline.Cli.Inspect;
 using Pipeline.Cli.Planning;
@@ -16,6 +17,7 @@ var root = new RootCommand("Pipeline trains models that do not fit one device: l
     BenchCommand.Create(),
     InspectCommand.Create(),
     DoctorCommand.Create(),
+    CertificatesCommand.Create(),
 };
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)

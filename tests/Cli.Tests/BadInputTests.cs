@@ -26,7 +26,7 @@ public sealed class BadInputTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Theory]
-    [InlineData("", "Name a command: train, plan, schedule, simulate, bench, inspect or doctor; pipeline --help says more.")]
+    [InlineData("", "Name a command: train, plan, schedule, simulate, bench, inspect, doctor or certificates; pipeline --help says more.")]
     [InlineData("tain job.hocon", "tain is not a command; did you mean train?")]
     [InlineData("train", "train: Required argument 'JOB' missing for command: 'train'.")]
     [InlineData("train job.hocon more", "train: more is one argument too many; pipeline train --help says what it takes.")]
@@ -52,6 +52,11 @@ public sealed class BadInputTests : IDisposable
         "train job.hocon --set job.directory=mine", "job.directory: $/mine is not a run directory (it has no events.jsonl); choose an empty or a new folder.")]
     [InlineData("train job.hocon --set device=cuda:7", "device is cuda:7, but libtorch finds no CUDA device here; pipeline doctor says what it finds.")]
     [InlineData("train job.hocon --resume", "--resume: there is no whole checkpoint in $/run/checkpoints.")]
+    [InlineData("certificates", "certificates: Option '--directory' is required.")]
+    [InlineData("certificates --directory text.txt", "--directory: text.txt is a file; a folder is needed.")]
+    [InlineData("certificates --directory c --host a_b..c", "--host must be a host name or an IP address, not \"a_b..c\".")]
+    [InlineData("certificates --directory c --host ../x", "--host must be a host name or an IP address, not \"../x\".")]
+    [InlineData("certificates --directory . --host mine", "./mine exists already; remove it first if mine shall get a new certificate.")]
     [InlineData("doctor --jason", "doctor: --jason is not an option; did you mean --json?")]
     public void Bad_input_gets_one_plain_sentence(string line, string sentence)
     {

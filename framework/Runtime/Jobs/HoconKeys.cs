@@ -10,7 +10,11 @@ internal sealed class HoconKeys(HoconText text)
     private const int MostSubstitutions = 100;
 
     private readonly Dictionary<string, bool> isSection = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> lines = new(StringComparer.Ordinal);
     private readonly List<Substitution> substitutions = [];
+
+    /// <summary>By key: the line of its last value.</summary>
+    public IReadOnlyDictionary<string, int> Lines => lines;
 
     public void AddSection(string path, int line) => Add(path, line, section: true);
 
@@ -53,6 +57,8 @@ internal sealed class HoconKeys(HoconText text)
         {
             throw text.Error(line, $"{path} is given both as a section and as a value");
         }
+
+        lines[path] = line;
     }
 
     private sealed record Substitution(string Path, string Target, int Line)

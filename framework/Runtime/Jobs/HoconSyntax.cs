@@ -29,7 +29,10 @@ internal sealed class HoconSyntax
 
     /// <summary>The text of a file as Akka reads it right.</summary>
     /// <param name="place">The file's name as the user wrote it.</param>
-    public static string PlainFile(string content, string place)
+    public static string PlainFile(string content, string place) => PlainFile(content, place, out _);
+
+    /// <param name="lines">By key: the line of its last value.</param>
+    public static string PlainFile(string content, string place, out IReadOnlyDictionary<string, int> lines)
     {
         var text = new HoconText(content, line => string.Create(CultureInfo.InvariantCulture, $"{place}, line {line}"));
         var syntax = new HoconSyntax(text);
@@ -53,6 +56,7 @@ internal sealed class HoconSyntax
             });
         }
         syntax.keys.CheckSubstitutions();
+        lines = syntax.keys.Lines;
         return syntax.plain.ToString();
     }
 
