@@ -1,0 +1,143 @@
+using System.Diagnostics;
+
+namespace Pipeline.Runtime.TensorPlane;
+
+/// <summary>To a worker of another process, over one or several connections. Frames go over the connection where the fewest wait; their order
+/// does not matter, as receivers look them up by key.</summary>
+internal sealed class SocketLink : ITensorLink
+{
+    private readonly ILinkReceiver receiver;
+    private readonly Refusals refusals;
+    private readonly int peer;
+    private readonly string address;
+    private readonly LinkConnection[] connections;
+    private readonly Thread[] threads;
+    private int running;
+    private int isDisposed;
+    private string? failure;
+
+    /// <param name="isDialler">Which end this is.</param>
+    /// <param name="address">The peer's, for people.</param>
+    /// <param name="open">The link's from here on.</param>
+    /// <param name="maximumBytes">Of a frame.</param>
+    public SocketLink(
+        LinkName name, bool isDialler, ILinkReceiver receiver, Refusals refusals, string address, IReadOnlyList<OpenConnection> open, long maximumBytes)
+    {
+        (this.receiver, this.refusals, this.address) = (receiver, refusals, address);
+        peer = isDialler ? name.Listener : name.Dialler;
+        connections = [.. open.Select(one => new LinkConnection(this, one, name, isDialler, maximumBytes))];
+        threads = [.. connections.SelectMany((one, i) => new[] { Start(one.Read, $"plane in {peer}.{i}"), Start(one.Write, $"plane out {peer}.{i}") })];
+        running = threads.Length;
+    }
+
+    /// <summary>Begins to send and to deliver.</summary>
+    public void Start() => Array.ForEach(threads, thread => thread.Start());
+
+    public void Send(Frame frame) => Idlest().Send(frame);
+
+    public void Send(Credit credit) => Idlest().Send(credit);
+
+    /// <summary>For a bounded time, brings out what was sent; nothing is delivered any more.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref isDisposed, 1) != 0)
+        {
+            return;
+        }
+
+        Array.ForEach(connections, one => one.End());
+        if (threads.Contains(Thread.CurrentThread))
+        {
+            // A receiver that ends the link from its own call cannot wait for itself.
+            _ = Task.Delay(PlaneLimits.GoodbyeTime).ContinueWith(_ => Close(), TaskScheduler.Default);
+            return;
+        }
+
+        var begin = Stopwatch.GetTimestamp();
+        foreach (var thread in threads)
+        {
+            var left = PlaneLimits.GoodbyeTime - Stopwatch.GetElapsedTime(begin);
+            if (!thread.Join(left > TimeSpan.Zero ? left : TimeSpan.Zero))
+            {
+                Close();
+                thread.Join();
+            }
+        }
+    }
+
+    /// <summary>From a reader.</summary>
+    public void Deliver(Frame frame)
+    {
+        if (Volatile.Read(ref isDisposed) == 0)
+        {
+            receiver.Receive(frame);
+        }
+        else
+        {
+            frame.Dispose();
+        }
+    }
+
+    /// <summary>From a reader.</summary>
+    public void Deliver(Credit credit)
+    {
+        if (Volatile.Read(ref isDisposed) == 0)
+        {
+            receiver.Receive(credit);
+        }
+    }
+
+    /// <summary>Something was refused.</summary>
+    public void Count(Refusal reason, string sentence) => refusals.Add(reason, $"From worker {peer} at {address}: {sentence}.");
+
+    private LinkConnection Idlest()
+    {
+        var idlest = connections[0];
+        for (var i = 1; i < connections.Length && idlest.Waiting > 0; i++)
+        {
+            idlest = connections[i].Waiting < idlest.Waiting ? connections[i] : idlest;
+        }
+
+        return idlest;
+    }
+
+    private Thread Start(Action work, string name) => new(() => Run(work)) { IsBackground = true, Name = name };
+
+    private void Run(Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (RefusedException refused)
+        {
+            Count(refused.Reason, refused.Message);
+            Fail($"The link to worker {peer} at {address} was closed: {refused.Message}.");
+        }
+        catch (Exception broken) when (broken is IOException or System.Net.Sockets.SocketException or ObjectDisposedException)
+        {
+            Fail($"The connection to worker {peer} at {address} broke: {broken.Message.TrimEnd('.')}.");
+        }
+        catch (Exception other)
+        {
+            Fail($"The link to worker {peer} at {address} was closed: {other.Message.TrimEnd('.')}.");
+        }
+
+        if (Interlocked.Decrement(ref running) == 0)
+        {
+            Array.ForEach(connections, one => one.Release());
+            if (Volatile.Read(ref isDisposed) == 0)
+            {
+                receiver.Lost(peer, failure ?? $"Worker {peer} at {address} ended its link.");
+            }
+        }
+    }
+
+    private void Fail(string sentence)
+    {
+        Interlocked.CompareExchange(ref failure, sentence, null);
+        Close();
+    }
+
+    private void Close() => Array.ForEach(connections, one => one.Close());
+}
