@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Pipeline.Cli.Tests;
 
@@ -8,21 +9,42 @@ internal sealed class Command : IDisposable
     private readonly Process process;
     private readonly Task<string> errors;
 
-    private Command(string folder, IEnumerable<string> arguments)
+    private readonly string mark = $"PIPELINE_TEST_{Guid.NewGuid():N}";
+
+    private Command(string folder, IEnumerable<string> prefix, IEnumerable<string> arguments)
     {
-        process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), .. arguments])
+        string[] line = [.. prefix, "dotnet", Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), .. arguments];
+        var start = new ProcessStartInfo(line[0], line[1..])
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-        })!;
+        };
+        start.Environment.Add(mark, "");   // children inherit it
+        process = Process.Start(start)!;
         errors = process.StandardError.ReadToEndAsync();
     }
 
     /// <summary>The folder that holds Pipeline.sln.</summary>
     public static string Repository { get; } = FindRepository();
 
-    public static Command Start(string folder, params IEnumerable<string> arguments) => new(folder, arguments);
+    public static Command Start(string folder, params IEnumerable<string> arguments) => new(folder, [], arguments);
+
+    /// <summary>The leader of a process group of its own, as a shell starts it in a terminal: a signal to the group reaches its children.</summary>
+    public static Command StartGroup(string folder, params IEnumerable<string> arguments) => new(folder, ["setsid"], arguments);
+
+    /// <summary>In a network namespace.</summary>
+    public static Command StartIn(string networkNamespace, string folder, params IEnumerable<string> arguments) =>
+        new(folder, ["ip", "netns", "exec", networkNamespace], arguments);
+
+    public int Id => process.Id;
+
+    /// <summary>Of the command and all that it started, those that are still there.</summary>
+    public IReadOnlyList<int> Alive =>
+    [
+        .. Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => name!.All(char.IsAsciiDigit))
+            .Where(id => HasMark(id!)).Select(id => int.Parse(id!, CultureInfo.InvariantCulture)),
+    ];
 
     /// <summary>Runs to the end.</summary>
     public static (int ExitCode, string Output, string Errors) Run(string folder, params IEnumerable<string> arguments)
@@ -45,9 +67,17 @@ internal sealed class Command : IDisposable
         Assert.Fail($"The command ended before a line that begins with \"{beginning}\": {errors.Result}");
     }
 
+    public string ReadLine() => process.StandardOutput.ReadLine() ?? throw new InvalidOperationException(errors.Result);
+
     public void Signal(string name)
     {
-        using var kill = Process.Start("kill", [$"-{name}", $"{process.Id}"]);
+        Signal(name, $"{process.Id}");
+    }
+
+    /// <param name="target">A process id, or -ID for a process group.</param>
+    public static void Signal(string name, string target)
+    {
+        using var kill = Process.Start("kill", [$"-{name}", "--", target]);
         kill.WaitForExit();
     }
 
@@ -60,12 +90,25 @@ internal sealed class Command : IDisposable
 
     public void Dispose()
     {
-        if (!process.HasExited)
+        foreach (var id in Alive)
         {
-            process.Kill(entireProcessTree: true);
+            Signal("KILL", $"{id}");
         }
 
         process.Dispose();
+    }
+
+    private bool HasMark(string id)
+    {
+        try
+        {
+            // A process that has ended but is not reaped yet has no environment any more.
+            return File.ReadAllText($"/proc/{id}/environ").Contains(mark, StringComparison.Ordinal);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 
     private static string FindRepository()

@@ -16,6 +16,7 @@ namespace Pipeline.Runtime.Coordination;
 internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 {
     private const int MostSkipsInARow = 10;
+    private const int ClockProbes = 8;
 
     private readonly TrainingPlan plan;
     private readonly RunRecorder recorder;
@@ -33,7 +34,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private readonly Queue<StepMetrics> uncommitted = new();
     private readonly IActorRef[] stages;
     private readonly List<StageDescription> descriptions = [];
+    private readonly int[] hostOf;
     private IReadOnlyList<HostedWorkers> hosts = [];
+    private HostClocks clocks = new(0);
     private long epoch;
     private long step;
     private long stepBegan;
@@ -54,7 +57,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         this.outcome = outcome;
         workers = plan.Stages.Workers;
         checkpoints = new(plan.Directory.Checkpoints, plan.Job.Checkpoint.Keep);
-        stages = new IActorRef[workers.Count];
+        (stages, hostOf) = (new IActorRef[workers.Count], new int[workers.Count]);
         stallWatch = new(workers);
         trace = new(plan.Schedule);
         (started, ready, committed, evaluated, saved) = (new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count));
@@ -75,6 +78,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             Fail($"{Capital(workers.NameOf(message.Worker))} has lost its link to {workers.NameOf(message.Peer)}: {message.Reason}"));
         Receive<FrameRefused>(Refused);
         Receive<StagesDescribed>(Described);
+        Receive<ClockRead>(message => clocks.Answered(message.Host, message.AskedAt, message.Ticks));
         Receive<EndRun>(_ => End());
         Receive<StagesEnded>(_ => HostEnded());
         Receive<Terminated>(Lost);
@@ -114,14 +118,19 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
 
         var addresses = new PlaneAddress?[workers.Count];
-        foreach (var host in hosts)
+        clocks = new(hosts.Count);
+        foreach (var (index, host) in hosts.Index())
         {
             foreach (var worker in host.Workers)
             {
-                addresses[worker] = host.Address;
+                (addresses[worker], hostOf[worker]) = (host.Address, index);
             }
 
             Context.Watch(host.Host);
+            for (var probe = 0; probe < ClockProbes; probe++)
+            {
+                host.Host.Tell(new ReadClock(index, Stopwatch.GetTimestamp()));
+            }
         }
 
         foreach (var host in hosts)
@@ -201,7 +210,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             Seconds(report.Times.Transfer),
             report.Times.PeakInFlight,
             workers.Replicas == 1 ? null : workers.ReplicaOf(report.Worker))).ToArray();
-        trace.Ran(step, [.. reports.Take(workers.Ranks).Select(report => report.Times.Actions)]);
+        trace.Ran(step, [.. reports.Take(workers.Ranks).Select(report => OnOwnClock(report.Worker, report.Times.Actions))]);
         typicalAction = MedianAction(reports);
         return new(
             step,
@@ -220,7 +229,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private void Committed(IReadOnlyList<StepCommitted> reports)
     {
-        trace.Committed(reports[0].Step, [.. reports.Take(workers.Ranks).Select(report => report.Optimizer)]);
+        trace.Committed(reports[0].Step, [.. reports.Take(workers.Ranks).Select(report => OnOwnClock(report.Worker, report.Optimizer))]);
         var metrics = uncommitted.Peek();
         if (metrics.Step < step)   // the next is under way
         {
@@ -423,6 +432,12 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             then(all);
         }
     }
+
+    private ActionTime[] OnOwnClock(int worker, IReadOnlyList<ActionTime> actions) =>
+        [.. actions.Select(action => action with { Start = clocks.ToOwn(hostOf[worker], action.Start), End = clocks.ToOwn(hostOf[worker], action.End) })];
+
+    private Interval OnOwnClock(int worker, Interval interval) =>
+        new(clocks.ToOwn(hostOf[worker], interval.Start), clocks.ToOwn(hostOf[worker], interval.End));
 
     private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
 

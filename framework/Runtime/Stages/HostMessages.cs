@@ -15,6 +15,10 @@ internal sealed record StartStages(long Epoch, long Step, Guid Run, IReadOnlyLis
 /// <summary>Say what the workers are doing; answered with <see cref="StagesDescribed"/>.</summary>
 internal sealed record DescribeStages : IControlMessage;
 
+/// <summary>Say what your clock shows; answered with <see cref="ClockRead"/>.</summary>
+/// <param name="AskedAt">Stopwatch ticks of the asker.</param>
+internal sealed record ReadClock(int Host, long AskedAt) : IControlMessage;
+
 /// <summary>End the workers and the host; answered with <see cref="StagesEnded"/>.</summary>
 /// <param name="Epoch">A newer one: what is under way counts no more.</param>
 internal sealed record EndStages(long Epoch) : IControlMessage;
@@ -26,6 +30,9 @@ internal sealed record StagesDescribed(IReadOnlyList<StageDescription> Workers) 
 /// <param name="Doing">Such as <c>running 1F3</c> or <c>waiting in 0B2 for the gradient of micro-batch 2 of step 7</c>.</param>
 /// <param name="Seconds">Since when.</param>
 internal sealed record StageDescription(int Worker, string Doing, double Seconds);
+
+/// <param name="Ticks">Of the host's Stopwatch.</param>
+internal sealed record ClockRead(int Host, long AskedAt, long Ticks) : IControlMessage;
 
 internal sealed record StagesEnded : IControlMessage;
 

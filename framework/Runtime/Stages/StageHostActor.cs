@@ -35,6 +35,7 @@ internal sealed class StageHostActor : ReceiveActor
         Receive<StartStages>(Start);
         Receive<Linked>(StartWorkers);
         Receive<DescribeStages>(_ => Sender.Tell(new StagesDescribed([.. statuses.Select(entry => Describe(entry.Key, entry.Value))])));
+        Receive<ReadClock>(message => Sender.Tell(new ClockRead(message.Host, message.AskedAt, Stopwatch.GetTimestamp())));
         Receive<EndStages>(message => End(message.Epoch, Sender));
         Receive<StageQuiet>(Quiet);
         Receive<Terminated>(Ended);
