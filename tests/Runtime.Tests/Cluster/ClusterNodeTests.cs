@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Akka.Actor;
+using Microsoft.Extensions.Logging.Abstractions;
+using Pipeline.Core;
+using Pipeline.Runtime.Cluster;
+
+namespace Pipeline.Runtime.Tests.Cluster;
+
+/// <summary>A node's life: joining, leaving, being lost; and what it says when it cannot live.</summary>
+[Collection(nameof(Runs.Alone))]
+public class ClusterNodeTests
+{
+    [Fact]
+    public async Task A_node_joins_and_leaves_quickly_and_writes_nothing_to_standard_output()
+    {
+        using var output = new StringWriter();
+        var console = Console.Out;
+        Console.SetOut(output);
+        try
+        {
+            var clock = Stopwatch.StartNew();
+            await using var first = await TestNode.StartAsync();
+            first.System.ActorOf(Props.Create<TestNode.Echo>(), "node");
+            var second = await TestNode.StartAsync(join: first.At());
+            Assert.InRange(clock.Elapsed.TotalSeconds, 0, 6);
+            await TestNode.AssertWholeAsync(first, second);
+            clock.Restart();
+            await second.DisposeAsync();
+            Assert.InRange(clock.Elapsed.TotalSeconds, 0, 4);
+            Assert.Equal("this node left the cluster", await second.Ended);
+            Assert.InRange(await AloneAfter(first), 0, 3);
+        }
+        finally
+        {
+            Console.SetOut(console);
+        }
+
+        Assert.Equal("", output.ToString());
+    }
+
+    [Fact]
+    public Task A_lost_node_is_removed_and_one_that_lost_the_coordinator_ends_within_ten_seconds() => Task.WhenAll(
+        Lost(coordinator: false), Lost(coordinator: true));
+
+    [Fact]
+    public async Task A_port_in_use_is_named()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        await Refused(TestNode.Settings(port: port), null, $"pipeline.node.port: the port {port} is in use at 127.0.0.1; choose another, or 0 for any free one.");
+    }
+
+    [Fact]
+    public async Task Nothing_at_the_address_to_join_is_named()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        listener.Stop();
+        await Refused(TestNode.Settings(), $"127.0.0.1:{port}", $"--join: nothing answers at 127.0.0.1:{port}.");
+    }
+
+    [Theory]
+    [InlineData("192.0.2.1", null, "pipeline.node.host is 192.0.2.1, which others can reach, and without TLS whoever reaches the port can run work on this machine and read and alter the run; make certificates with pipeline certificates and set pipeline.tls.directory, or accept that with --insecure.")]
+    [InlineData("127.0.0.1", "somewhere", "--join must be HOST:PORT with a host name or an IPv4 address, such as 10.0.0.1:4053, not \"somewhere\".")]
+    [InlineData("127.0.0.1", "[::1]:80", "--join must be HOST:PORT with a host name or an IPv4 address, such as 10.0.0.1:4053, not \"[::1]:80\".")]
+    public Task What_a_node_cannot_start_with_is_named(string host, string? join, string sentence)
+    {
+        var settings = TestNode.Settings();
+        return Refused(settings with { Node = settings.Node with { Host = host } }, join, sentence);
+    }
+
+    [Fact]
+    public async Task An_insecure_node_still_needs_an_address_of_this_machine()
+    {
+        var settings = TestNode.Settings();
+        settings = settings with { Node = settings.Node with { Host = "192.0.2.1" } };
+        var problem = await Assert.ThrowsAsync<BadInputException>(() => ClusterNode.StartAsync(
+            settings, null, [], insecure: true, NullLoggerFactory.Instance, stop: TestContext.Current.CancellationToken));
+        Assert.Equal("pipeline.node.host: 192.0.2.1 is not an address of this machine.", problem.Message);
+    }
+
+    private static async Task Lost(bool coordinator)
+    {
+        await using var first = await TestNode.StartAsync(roles: ClusterNode.CoordinatorRole);
+        await using var second = await TestNode.StartAsync(join: first.At());
+        var (lost, other) = coordinator ? (first, second) : (second, first);
+        var clock = Stopwatch.StartNew();
+        ((ExtendedActorSystem)lost.System).Abort();
+        if (coordinator)
+        {
+            Assert.Equal("the cluster removed this node: it was unreachable, or the coordinator was", await other.Ended.WaitAsync(
+                TimeSpan.FromSeconds(15), TestContext.Current.CancellationToken));
+        }
+        else
+        {
+            await AloneAfter(other);
+            Assert.False(other.Ended.IsCompleted);
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"{(coordinator ? "ended" : "removed")} after {clock.Elapsed.TotalSeconds:F1} s");
+        Assert.InRange(clock.Elapsed.TotalSeconds, 2, 10);
+    }
+
+    /// <summary>Seconds until the node is its cluster's only member.</summary>
+    private static async Task<double> AloneAfter(ClusterNode node)
+    {
+        var clock = Stopwatch.StartNew();
+        while (Akka.Cluster.Cluster.Get(node.System).State.Members.Count > 1 && clock.Elapsed.TotalSeconds < 15)
+        {
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+
+        return clock.Elapsed.TotalSeconds;
+    }
+
+    private static async Task Refused(ClusterSettings settings, string? join, string sentence)
+    {
+        var problem = await Assert.ThrowsAsync<BadInputException>(() => ClusterNode.StartAsync(
+            settings, join, [], loggers: NullLoggerFactory.Instance, joinLimit: TimeSpan.FromSeconds(1), stop: TestContext.Current.CancellationToken));
+        Assert.Equal(sentence, problem.Message);
+    }
+}
