@@ -6,7 +6,7 @@ namespace Pipeline.Runtime.TensorPlane;
 
 /// <summary>One of a link's connections, with a thread that reads and one that writes. A reader never writes: two peers that both wrote and did
 /// not read would wait for each other.</summary>
-internal sealed class LinkConnection
+internal sealed class LinkConnection : IDisposable
 {
     /// <summary>The peer keeps what was not acknowledged, so that neither many frames nor large ones wait for it.</summary>
     private const int AcknowledgedFrames = 16;
@@ -47,7 +47,7 @@ internal sealed class LinkConnection
     }
 
     /// <summary>After both threads.</summary>
-    public void Release()
+    public void Dispose()
     {
         outbox.Dispose();
         sent.Dispose();

@@ -34,7 +34,7 @@ internal sealed class MessageWriter(Stream stream, LinkName link, bool fromDiall
         Span<byte> table = stackalloc byte[TensorTable.MostBytes];
         table = table[..TensorTable.Write(table, tensors)];
         var bytes = tensors.Sum(tensor => tensor.numel() * tensor.ElementSize);
-        Write(new(MessageKind.Tensors, Sequence, original, frame.Epoch, frame.Key, sentAt, tensors.Count, table.Length, bytes));
+        Write(new MessageHeader(MessageKind.Tensors, Sequence, original, frame.Epoch, frame.Key, sentAt, tensors.Count, table.Length, bytes));
         Put(table);
         foreach (var tensor in tensors)
         {

@@ -11,15 +11,16 @@ internal sealed class Outbox : IDisposable
     private long acknowledged = -1;
     private bool ends;
     private bool isClosed;
+    private bool isBusy;
 
-    /// <summary>Frames that wait.</summary>
+    /// <summary>Frames that wait, and the one that is being written.</summary>
     public int Waiting
     {
         get
         {
             lock (gate)
             {
-                return frames.Count;
+                return frames.Count + (isBusy ? 1 : 0);
             }
         }
     }
@@ -94,6 +95,7 @@ internal sealed class Outbox : IDisposable
     {
         lock (gate)
         {
+            isBusy = false;
             while (true)
             {
                 if (isClosed)
@@ -114,6 +116,7 @@ internal sealed class Outbox : IDisposable
 
                 if (frames.TryDequeue(out var frame))
                 {
+                    isBusy = true;
                     return new(MessageKind.Tensors, Frame: frame);
                 }
 

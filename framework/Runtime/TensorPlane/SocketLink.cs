@@ -125,7 +125,7 @@ internal sealed class SocketLink : ITensorLink
 
         if (Interlocked.Decrement(ref running) == 0)
         {
-            Array.ForEach(connections, one => one.Release());
+            Array.ForEach(connections, one => one.Dispose());
             if (Volatile.Read(ref isDisposed) == 0)
             {
                 receiver.Lost(peer, failure ?? $"Worker {peer} at {address} ended its link.");

@@ -1,0 +1,8 @@
+namespace Pipeline.Runtime.Tests.TensorPlane;
+
+public enum Transport
+{
+    Unix,
+    Tcp,
+    Tls,
+}
