@@ -1,9 +1,7 @@
 using System.CommandLine;
 using Pipeline.Cli.Cluster;
 using Pipeline.Core;
-using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Runs;
-using Pipeline.Tensors.Loading;
 
 namespace Pipeline.Cli.Training;
 
@@ -11,9 +9,6 @@ namespace Pipeline.Cli.Training;
 internal static class TrainCommand
 {
     private const int MostProcesses = 256;
-
-    /// <summary>How long a cluster's first nodes may take to join: a process starts in about two seconds where the machine is not busy.</summary>
-    private static readonly TimeSpan JoinLimit = TimeSpan.FromSeconds(60);
 
     public static Command Create()
     {
@@ -40,13 +35,12 @@ internal static class TrainCommand
                 throw new BadInputException("--processes makes a cluster of its own and --join uses another; give one of them.");
             }
 
-            var settings = cluster.Visitor(parsed);
-            LibTorch.Prefer(settings.InstructionSet);
-            var elsewhere = count is not null || parsed.GetValue(cluster.Join) is not null;
-            var opened = new TrainingPlan(parsed.GetRequiredValue(job), parsed.GetValue(set) ?? [], Architectures.All, parsed.GetValue(resume), elsewhere);
-            return RunAsync(opened, parsed.GetValue(json), (plan, view, stop) => !elsewhere
-                ? TrainingRun.RunAsync(plan, view(), stop)
-                : OnClusterAsync(plan, view, stop, settings, parsed.GetValue(cluster.Join), count, parsed.GetValue(cluster.Insecure), NodeOptions(parsed, cluster)));
+            var onCluster = ClusterTraining.Of(parsed, cluster, count);
+            var opened = new TrainingPlan(
+                parsed.GetRequiredValue(job), parsed.GetValue(set) ?? [], Architectures.All, parsed.GetValue(resume), onCluster is not null);
+            return RunAsync(opened, parsed.GetValue(json), onCluster is null
+                ? (plan, view, stop) => TrainingRun.RunAsync(plan, view(), stop)
+                : onCluster.RunAsync);
         });
         return command;
     }
@@ -84,36 +78,4 @@ internal static class TrainCommand
             _ => ExitCode.Failed,
         };
     }
-
-    /// <param name="processes">Of this machine, to start for the run; null to use the nodes of the cluster that it joins.</param>
-    private static async Task<RunSummary> OnClusterAsync(
-        TrainingPlan plan,
-        Func<IRunObserver> view,
-        CancellationToken stop,
-        ClusterSettings settings,
-        string? join,
-        int? processes,
-        bool insecure,
-        IReadOnlyList<string> nodeOptions)
-    {
-        await using var member = await ClusterNode.StartAsync(settings, join, [ClusterNode.CoordinatorRole], insecure: insecure, stop: stop);
-        await using var nodes = processes is { } count
-            ? NodeProcesses.Start($"{member.Address.Host}:{member.Address.Port}", OfferedDevices.Spread(plan.Job.Device[0], count), nodeOptions)
-            : null;
-        var preparing = ClusterRun.PrepareAsync(member.System, plan, processes ?? 1, JoinLimit, stop);
-        if (nodes is not null && await Task.WhenAny(preparing, nodes.FirstEnded) != preparing)
-        {
-            throw new IOException(await nodes.FirstEnded);
-        }
-
-        var run = await preparing;
-        return await run.RunAsync(view(), stop);
-    }
-
-    private static string[] NodeOptions(ParseResult parsed, ClusterOptions cluster) =>
-    [
-        .. parsed.GetValue(cluster.Config) is { } config ? ["--config", config] : Array.Empty<string>(),
-        .. parsed.GetValue(cluster.Host) is { } host ? ["--host", host] : Array.Empty<string>(),
-        .. parsed.GetValue(cluster.Insecure) ? ["--insecure"] : Array.Empty<string>(),
-    ];
 }

@@ -40,12 +40,15 @@ public sealed class ClusterNode : IAsyncDisposable
     /// <summary>The TLS identity of this node, for the tensor plane; null without TLS. It lives as long as the node.</summary>
     public TlsIdentity? Identity => identity;
 
+    internal Refusals Refusals => host.Services.GetRequiredService<Refusals>();
+
     /// <summary>Completes when this node is no longer a member, with the reason as a sentence without its end: it left, the cluster
     /// removed it, or a peer that it dialled was not believed.</summary>
     public Task<string> Ended { get; }
 
     /// <param name="join">HOST:PORT of any member; null to be a cluster's first.</param>
     /// <param name="insecure">Listen off loopback without TLS.</param>
+    /// <param name="beforeJoining">Makes the actors that others may look for as soon as they see the node.</param>
     /// <param name="joinLimit">How long to try to join; without it 30 seconds.</param>
     /// <param name="loggers">Without them warnings go to standard error.</param>
     /// <returns>When the node is a member and up.</returns>
@@ -55,6 +58,7 @@ public sealed class ClusterNode : IAsyncDisposable
         string? join,
         IReadOnlyList<string> roles,
         bool insecure = false,
+        Action<ClusterNode>? beforeJoining = null,
         ILoggerFactory? loggers = null,
         TimeSpan? joinLimit = null,
         CancellationToken stop = default)
@@ -79,6 +83,7 @@ public sealed class ClusterNode : IAsyncDisposable
 
             var host = await HostAsync(settings, identity, roles, own ?? loggers!, stop);
             node = new ClusterNode(host, identity, own);
+            beforeJoining?.Invoke(node);
             await Joining.JoinAsync(node.System, target, identity, joinLimit ?? JoinLimit, stop);
             return node;
         }
@@ -113,6 +118,7 @@ public sealed class ClusterNode : IAsyncDisposable
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.AddSingleton<IHostLifetime, OwnedLifetime>();
         builder.Services.AddSingleton(loggers);
+        builder.Services.AddSingleton(refusals);
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = LeaveLimit);
         builder.Services.AddAkka(SystemName, akka =>
         {

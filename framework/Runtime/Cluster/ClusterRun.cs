@@ -15,9 +15,6 @@ public sealed class ClusterRun
     /// <summary>Nodes of the cluster that offer devices.</summary>
     public const string NodeRole = "node";
 
-    /// <summary>The role of the process that runs a job.</summary>
-    public const string CoordinatorRole = "coordinator";
-
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
 
     /// <summary>A node may have much data to read and hash.</summary>

@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Runtime.TensorPlane;
+using Pipeline.Runtime.Trust;
 using Pipeline.Tensors.Loading;
 using Pipeline.Tensors.Models;
 
@@ -37,7 +38,7 @@ public sealed class Node : IAsyncDisposable
         NodeDescription? description = null;
         try
         {
-            var member = await ClusterNode.StartAsync(settings, join, [ClusterNode.NodeRole], Offer, insecure, stop: stop);
+            var member = await ClusterNode.StartAsync(settings, join, [ClusterRun.NodeRole], insecure, Offer, stop: stop);
             return new(member, plane!, description!);
         }
         catch
@@ -49,7 +50,7 @@ public sealed class Node : IAsyncDisposable
         // Before the node joins, so that whoever sees it up finds it ready.
         void Offer(ClusterNode member)
         {
-            plane = SocketPlane.Listen(settings.Plane(member.Identity), member.Refuse);
+            plane = SocketPlane.Listen(Plane(settings, member.Identity), refused => member.Refusals.Warn("tensor plane", $"Refused: {refused}"));
             var address = $"{member.Address.Host}:{member.Address.Port}";
             var name = settings.Node.Name.Length > 0 ? settings.Node.Name : address;
             description = new(
@@ -61,9 +62,17 @@ public sealed class Node : IAsyncDisposable
                 Environment.ProcessorCount,
                 devices,
                 new Dictionary<string, long>());
-            member.System.ActorOf(NodeActor.Props(description, architectures, plane, member.Refused), NodeActor.Name);
+            member.System.ActorOf(NodeActor.Props(description, architectures, plane, () => Refused(member, plane)), NodeActor.Name);
         }
     }
+
+    /// <summary>By reason: on Akka's side, then on the tensor plane's.</summary>
+    private static Dictionary<string, long> Refused(ClusterNode member, SocketPlane plane) => member.Refusals.Counts
+        .Concat(plane.Refusals.Counts.Where(entry => entry.Value > 0).Select(entry => KeyValuePair.Create($"tensor plane: {entry.Key}".ToLowerInvariant(), entry.Value)))
+        .ToDictionary(StringComparer.Ordinal);
+
+    private static PlaneSettings Plane(ClusterSettings settings, TlsIdentity? identity) => new(
+        settings.Node.Host, settings.TensorPlane.Port, identity, settings.TensorPlane.MaximumFrameBytes, identity is null ? null : settings.TensorPlane.Streams);
 
     public async ValueTask DisposeAsync()
     {

@@ -13,11 +13,14 @@ internal sealed class NodeActor : ReceiveActor
     private readonly NodeDescription description;
     private readonly IReadOnlyList<IArchitecture> architectures;
     private readonly ITensorPlane plane;
+    private readonly Func<IReadOnlyDictionary<string, long>> refused;
     private readonly Dictionary<IActorRef, NodeRun> runs = [];
 
     /// <param name="description">With all devices free.</param>
-    public NodeActor(NodeDescription description, IReadOnlyList<IArchitecture> architectures, ITensorPlane plane)
+    /// <param name="refused">What the process has refused so far, by reason.</param>
+    public NodeActor(NodeDescription description, IReadOnlyList<IArchitecture> architectures, ITensorPlane plane, Func<IReadOnlyDictionary<string, long>> refused)
     {
+        this.refused = refused;
         this.description = description;
         this.architectures = architectures;
         this.plane = plane;
@@ -35,8 +38,9 @@ internal sealed class NodeActor : ReceiveActor
     /// <summary>The actor's name: the one place that other processes may address by its path.</summary>
     public const string Name = "node";
 
-    public static Props Props(NodeDescription description, IReadOnlyList<IArchitecture> architectures, ITensorPlane plane) =>
-        Akka.Actor.Props.Create(() => new NodeActor(description, architectures, plane));
+    public static Props Props(
+        NodeDescription description, IReadOnlyList<IArchitecture> architectures, ITensorPlane plane, Func<IReadOnlyDictionary<string, long>> refused) =>
+        Akka.Actor.Props.Create(() => new NodeActor(description, architectures, plane, refused));
 
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
 
@@ -51,6 +55,7 @@ internal sealed class NodeActor : ReceiveActor
     private NodeDescription Describe() => description with
     {
         Devices = [.. description.Devices.Select(device => device with { Runs = [.. runs.Values.SelectMany(run => run.On(device.Name))] })],
+        Refused = refused(),
     };
 
     /// <summary>Reading and hashing data takes long, so it happens beside the mailbox.</summary>

@@ -13,7 +13,11 @@ internal static class NodeHocon
         CultureInfo.InvariantCulture,
         $$"""
         akka {
-          actor.provider = cluster
+          actor {
+            provider = cluster
+            serializers.control = "{{NameOf<ControlSerializer>()}}"
+            serialization-bindings { "{{NameOf<IControlMessage>()}}" = control }
+          }
           loglevel = DEBUG
           loggers = ["{{NameOf<ClusterLogger>()}}"]
           stdout-logger-class = "{{NameOf<NoStandardOutput>()}}"

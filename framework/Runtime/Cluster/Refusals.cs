@@ -35,13 +35,18 @@ internal sealed partial class Refusals(ILogger log, TimeProvider? time = null)
 
     private readonly TimeProvider time = time ?? TimeProvider.System;
     private readonly ConcurrentDictionary<string, Told> told = new();
+    private readonly ConcurrentDictionary<string, long> counts = new();
     private volatile string? lastPeer;
+
+    /// <summary>Since the start, by reason.</summary>
+    public IReadOnlyDictionary<string, long> Counts => counts.ToDictionary(StringComparer.Ordinal);
 
     /// <param name="what">A sentence for the log.</param>
     /// <param name="peer">Its socket, where Akka will tell of it again.</param>
     public void Add(string reason, string what, string? peer = null)
     {
         Refused.Add(1, new KeyValuePair<string, object?>("reason", reason));
+        counts.AddOrUpdate(reason, 1, (_, count) => count + 1);
         lastPeer = peer ?? lastPeer;
         Warn(reason, $"Refused: {what}");
     }

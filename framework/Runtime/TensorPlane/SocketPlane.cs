@@ -4,7 +4,7 @@ namespace Pipeline.Runtime.TensorPlane;
 
 /// <summary>A process's end of the tensor plane: listens on TCP and on a Unix domain socket, dials and awaits links. The links belong to who
 /// asked for them and live on without it.</summary>
-internal sealed class SocketPlane : IDisposable
+internal sealed class SocketPlane : ITensorPlane, IDisposable
 {
     private readonly PlaneSettings settings;
     private readonly DirectoryInfo? folder;

@@ -79,7 +79,7 @@ public class ClusterNodeTests
         var settings = TestNode.Settings();
         settings = settings with { Node = settings.Node with { Host = "192.0.2.1" } };
         var problem = await Assert.ThrowsAsync<BadInputException>(() => ClusterNode.StartAsync(
-            settings, null, [], insecure: true, NullLoggerFactory.Instance, stop: TestContext.Current.CancellationToken));
+            settings, null, [], insecure: true, loggers: NullLoggerFactory.Instance, stop: TestContext.Current.CancellationToken));
         Assert.Equal("pipeline.node.host: 192.0.2.1 is not an address of this machine.", problem.Message);
     }
 

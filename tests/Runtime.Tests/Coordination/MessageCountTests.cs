@@ -1,6 +1,5 @@
 using Akka.Actor;
 using Pipeline.Core.Schedules;
-using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.StandIns;
 using Pipeline.Runtime.Stages;
@@ -68,7 +67,7 @@ public class MessageCountTests
     {
         public Between(IActorRef host, Count count)
         {
-            var coordinator = ActorRefs.Nobody;
+            IActorRef coordinator = ActorRefs.Nobody;
             Receive<StartStages>(start =>
             {
                 coordinator = start.Coordinator;
