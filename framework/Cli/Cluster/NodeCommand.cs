@@ -31,6 +31,7 @@ internal static class NodeCommand
             var node = settings.Node;
             settings = settings with
             {
+                IsOfOneRun = parsed.GetValue(attached),
                 Node = node with
                 {
                     Port = parsed.GetValue(port) ?? node.Port,

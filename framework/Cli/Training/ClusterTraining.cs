@@ -19,7 +19,7 @@ internal sealed record ClusterTraining(ClusterSettings Settings, string? Join, i
     /// <summary>Null where the command asks for a run in this process. libtorch is not loaded yet.</summary>
     public static ClusterTraining? Of(ParseResult parsed, ClusterOptions options, int? processes)
     {
-        var settings = options.Visitor(parsed);
+        var settings = options.Visitor(parsed) with { IsOfOneRun = processes is not null };
         LibTorch.Prefer(settings.InstructionSet);
         var join = parsed.GetValue(options.Join);
         string[] nodeOptions =

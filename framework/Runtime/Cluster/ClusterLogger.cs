@@ -62,9 +62,11 @@ internal sealed class ClusterLogger : ReceiveActor, IRequiresMessageQueue<ILogge
         }
     }
 
-    /// <summary>A handshake of ours that failed, for the check of the peer has told why; a message that one of our serializers
-    /// refused, by itself or as the content of a selection's.</summary>
+    /// <summary>A handshake of ours that failed, for the check of the peer has told why; a connection that ended, for the peer has left, or the
+    /// cluster tells that it cannot be reached; a message that one of our serializers refused, by itself or as the content of a selection's.</summary>
     private static bool IsToldAlready(string place, string text) => place == "TcpClientHandler"
+        || text.StartsWith("Disassociated", StringComparison.Ordinal)
+        || (text.StartsWith("Association with remote system", StringComparison.Ordinal) && text.Contains("Disassociated", StringComparison.Ordinal))
         || text.Contains(RefusingSerializer.Unread, StringComparison.Ordinal)
         || text.Contains("[SerializerId=1,", StringComparison.Ordinal)
         || text.Contains("[SerializerId=16,", StringComparison.Ordinal);

@@ -13,7 +13,7 @@ namespace Pipeline.Runtime.Cluster;
 /// <summary>This process as a member of a cluster, from joining to leaving.</summary>
 public sealed class ClusterNode : IAsyncDisposable
 {
-    /// <summary>The role of the process that holds a run's coordinator: where the network splits, its side goes on.</summary>
+    /// <summary>The role of the process that holds a run's coordinator.</summary>
     public const string CoordinatorRole = "coordinator";
 
     private const string SystemName = "pipeline";
@@ -23,12 +23,15 @@ public sealed class ClusterNode : IAsyncDisposable
     private readonly IHost host;
     private readonly TlsIdentity? identity;
     private readonly ILoggerFactory? ownLoggers;
+    private readonly HandshakeEndurance endurance;
+    private volatile bool leaving;
 
     private ClusterNode(IHost host, TlsIdentity? identity, ILoggerFactory? ownLoggers)
     {
         (this.host, this.identity, this.ownLoggers) = (host, identity, ownLoggers);
         System = host.Services.GetRequiredService<ActorSystem>();
         Address = Akka.Cluster.Cluster.Get(System).SelfAddress;
+        endurance = new HandshakeEndurance(System);
         Ended = EndAsync();
     }
 
@@ -42,8 +45,8 @@ public sealed class ClusterNode : IAsyncDisposable
 
     internal Refusals Refusals => host.Services.GetRequiredService<Refusals>();
 
-    /// <summary>Completes when this node is no longer a member, with the reason as a sentence without its end: it left, the cluster
-    /// removed it, or a peer that it dialled was not believed.</summary>
+    /// <summary>Completes when this node is no longer a member, with the reason as a sentence without its end: it left, or
+    /// the cluster removed it.</summary>
     public Task<string> Ended { get; }
 
     /// <param name="join">HOST:PORT of any member; null to be a cluster's first.</param>
@@ -103,6 +106,8 @@ public sealed class ClusterNode : IAsyncDisposable
     /// <summary>Leaves the cluster, or gives up leaving after ten seconds, and ends.</summary>
     public async ValueTask DisposeAsync()
     {
+        leaving = true;
+        endurance.Release();
         await host.StopAsync();
         await System.Terminate().WaitAsync(LeaveLimit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         host.Dispose();
@@ -161,11 +166,6 @@ public sealed class ClusterNode : IAsyncDisposable
     private async Task<string> EndAsync()
     {
         await System.WhenTerminated;
-        return CoordinatedShutdown.Get(System).ShutdownReason switch
-        {
-            CoordinatedShutdown.ClusterDowningReason => "the cluster removed this node: it was unreachable, or the coordinator was",
-            { } reason when reason.GetType().Name == "TlsHandshakeFailureReason" => "a peer that this node dialled was not believed",
-            _ => "this node left the cluster",
-        };
+        return leaving ? "this node left the cluster" : "the cluster removed this node: it was not reachable, or its oldest member was not";
     }
 }

@@ -16,6 +16,9 @@ public sealed record ClusterSettings(
     /// <summary>A folder with authority.pem, node.pem and node.key is named.</summary>
     public bool UsesTls => Tls.Directory.Length > 0;
 
+    /// <summary>The cluster is one run's own: its oldest member is the coordinator, which goes on however many nodes it loses.</summary>
+    public bool IsOfOneRun { get; init; }
+
     /// <summary>Akka's settings, and those of our dispatchers.</summary>
     internal Config Akka { get; init; } = Config.Empty;
 

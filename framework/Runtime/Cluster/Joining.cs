@@ -9,7 +9,7 @@ namespace Pipeline.Runtime.Cluster;
 internal static class Joining
 {
     /// <summary>A join takes one second; after this long something may be in the way.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     /// <param name="target">A member; null to be the first.</param>
     public static async Task JoinAsync(ActorSystem system, HostPort? target, TlsIdentity? identity, TimeSpan limit, CancellationToken stop)

@@ -26,7 +26,10 @@ internal static class NodeHocon
             port = {{settings.Node.Port}}
             enable-ssl = {{(settings.UsesTls ? "on" : "off")}}
           }
-          cluster.roles = [{{string.Join(", ", roles.Select(QuotedText.Of))}}]
+          cluster {
+            roles = [{{string.Join(", ", roles.Select(QuotedText.Of))}}]
+            {{(settings.IsOfOneRun ? "split-brain-resolver.keep-oldest.down-if-alone = off" : "")}}
+          }
         }
         """)).WithFallback(settings.Akka);
 

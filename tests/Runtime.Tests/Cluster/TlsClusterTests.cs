@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -63,6 +64,7 @@ public sealed class TlsClusterTests(TlsClusterTests.TwoNodes nodes) : IClassFixt
     [Fact]
     public async Task A_peer_that_shows_no_certificate_is_refused()
     {
+        var before = nodes.Counter[Refusals.Handshake];
         using var client = new TcpClient();
         await client.ConnectAsync("127.0.0.1", nodes.First.Address.Port!.Value, TestContext.Current.CancellationToken);
         await using var tls = new SslStream(client.GetStream(), leaveInnerStreamOpen: false, (_, server, _, _) => server is not null);
@@ -76,6 +78,23 @@ public sealed class TlsClusterTests(TlsClusterTests.TwoNodes nodes) : IClassFixt
             // Refused with an alert instead of a close.
         }
 
+        await nodes.Counter.WaitAsync(Refusals.Handshake, before);
+        await TestNode.AssertWholeAsync(nodes.First, nodes.Second);
+    }
+
+    [Fact]
+    public async Task A_node_that_dials_a_peer_without_TLS_stays_in_the_cluster()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        nodes.First.System.ActorSelection($"akka.ssl.tcp://pipeline@{listener.LocalEndpoint}/user/node").Tell("x");
+        using (var client = await listener.AcceptTcpClientAsync(TestContext.Current.CancellationToken))
+        {
+            await client.GetStream().WriteAsync("this is no TLS\r\n"u8.ToArray(), TestContext.Current.CancellationToken);
+            await Task.Delay(1500, TestContext.Current.CancellationToken);      // Akka would have begun to leave
+        }
+
+        Assert.False(nodes.First.Ended.IsCompleted);
         await TestNode.AssertWholeAsync(nodes.First, nodes.Second);
     }
 
