@@ -28,9 +28,16 @@ internal static class TransportCommand
             DefaultValueFactory = _ => 0.3,
             CustomParser = result => Number(result, "--seconds", 0.01, 60, whole: false) ?? 0,
         };
+        var transports = new Option<string[]>("--transport")
+        {
+            Description = $"Measure one alone: {string.Join(", ", TransportBench.Transports)}. May be given several times.",
+            DefaultValueFactory = _ => [.. TransportBench.Transports],
+            CustomParser = Transports,
+        };
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         command.Add(rounds);
         command.Add(seconds);
+        command.Add(transports);
         command.Add(json);
         command.SetAction(parsed =>
         {
@@ -38,7 +45,7 @@ internal static class TransportCommand
             try
             {
                 var result = TransportBench.Run(
-                    Sizes, parsed.GetValue(rounds), TimeSpan.FromSeconds(parsed.GetValue(seconds)), ["bench", PeerName], signals.Stop);
+                    parsed.GetValue(transports)!, Sizes, parsed.GetValue(rounds), TimeSpan.FromSeconds(parsed.GetValue(seconds)), ["bench", PeerName], signals.Stop);
                 parsed.InvocationConfiguration.Output.Write(parsed.GetValue(json) ? JsonOutput.Of(result) : Text(result));
                 return ExitCode.Done;
             }
@@ -58,6 +65,17 @@ internal static class TransportCommand
         command.Hidden = true;
         command.SetAction(parsed => TransportPeer.Run(Console.In, parsed.GetValue(certificates)!));
         return command;
+    }
+
+    private static string[] Transports(ArgumentResult result)
+    {
+        var words = result.Tokens.Select(token => token.Value).ToArray();
+        if (Array.Find(words, word => !TransportBench.Transports.Contains(word)) is { } unknown)
+        {
+            result.AddError($"--transport must be {string.Join(", ", TransportBench.Transports)}, not \"{unknown}\".");
+        }
+
+        return words;
     }
 
     private static double? Number(ArgumentResult result, string option, double least, double most, bool whole)

@@ -33,18 +33,21 @@ public sealed class TransportBench : IDisposable
         peer = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. Program(), .. command, Certificates]) { RedirectStandardInput = true })!;
     }
 
+    public static IReadOnlyList<string> Transports { get; } = [TransportSockets.Unix, TransportSockets.Tcp, TransportSockets.Tls];
+
     private string Certificates => Path.Combine(folder.FullName, "node");
 
+    /// <param name="transports">Some of <see cref="Transports"/>.</param>
     /// <param name="sizes">Of the tensors, in bytes.</param>
     /// <param name="time">Of one measurement.</param>
     /// <param name="command">The arguments with which this program, given a folder of certificates too, runs <see cref="TransportPeer"/>.</param>
-    public static TransportBenchResult Run(IReadOnlyList<int> sizes, int rounds, TimeSpan time, string[] command, CancellationToken stop)
+    public static TransportBenchResult Run(
+        IReadOnlyList<string> transports, IReadOnlyList<int> sizes, int rounds, TimeSpan time, string[] command, CancellationToken stop)
     {
         LibTorch.Load();
         using var bench = new TransportBench(time, command, stop);
-        var transports = new[] { TransportSockets.Unix, TransportSockets.Tcp, TransportSockets.Tls };
         var throughput = transports.SelectMany(transport => sizes.Select(bytes => bench.Throughput(transport, bytes, rounds))).ToArray();
-        return new(rounds, time.TotalSeconds, throughput, [.. transports[..2].Select(transport => bench.RoundTrip(transport, rounds))]);
+        return new(rounds, time.TotalSeconds, throughput, [.. transports.Where(transport => transport != TransportSockets.Tls).Select(transport => bench.RoundTrip(transport, rounds))]);
     }
 
     public void Dispose()
@@ -66,6 +69,8 @@ public sealed class TransportBench : IDisposable
     {
         var streams = transport == TransportSockets.Tls ? new PlaneSettings("", Tls: identity).TcpStreams : 1;
         var (one, several, plane) = (new double[rounds], new double[rounds], new double[rounds]);
+        Raw(transport, bytes, 1);   // code is compiled for speed only after it has run for a while
+        Plane(transport, bytes, isRoundTrip: false);
         for (var i = 0; i < rounds; i++)
         {
             one[i] = Raw(transport, bytes, 1);

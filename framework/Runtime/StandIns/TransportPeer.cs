@@ -9,8 +9,10 @@ namespace Pipeline.Runtime.StandIns;
 /// <summary>The transport benchmark's second process: dials and sends.</summary>
 public static class TransportPeer
 {
-    /// <summary>Frames under way: enough that neither end waits for the other's credits.</summary>
-    internal const int InFlight = 8;
+    /// <summary>Bytes under way: enough that neither end waits for the other's credits.</summary>
+    internal const int InFlight = 32 << 20;
+
+    internal const int MostFrames = 64;
 
     /// <param name="requests">One a line, until its end.</param>
     /// <param name="certificates">Of the node.</param>

@@ -17,7 +17,7 @@ internal sealed class TransportSender(TransportRequest request) : ILinkReceiver,
     {
         link = over;
         ready.Set();
-        for (var i = 0; i < TransportPeer.InFlight && !request.IsRoundTrip; i++)
+        for (var i = 0; i < Math.Min(TransportPeer.InFlight / request.Bytes, TransportPeer.MostFrames) && !request.IsRoundTrip; i++)
         {
             Receive(default(Credit)!);
         }
