@@ -72,7 +72,7 @@ internal static class TransportCommand
         var words = result.Tokens.Select(token => token.Value).ToArray();
         if (Array.Find(words, word => !TransportBench.Transports.Contains(word)) is { } unknown)
         {
-            result.AddError($"--transport must be {string.Join(", ", TransportBench.Transports)}, not \"{unknown}\".");
+            result.AddError($"--transport must be {string.Join(" or ", TransportBench.Transports)}, not \"{unknown}\".");
         }
 
         return words;
