@@ -31,6 +31,30 @@ public sealed class BenchCommandTests : IDisposable
         Assert.True(result.TryGetProperty("overhead_seconds", out _) && result.TryGetProperty("transfer_seconds", out _));
     }
 
+    /// <summary>How fast is for the benchmark to say; here both processes and all ways must be there.</summary>
+    [Fact]
+    public void Tensors_go_between_two_processes_every_way()
+    {
+        var (code, output, errors) = Command.Run(folder.Path, "bench", "transport", "--rounds", "1", "--seconds", "0.05", "--json");
+        Assert.Equal((0, ""), (code, errors));
+        var result = JsonDocument.Parse(output).RootElement;
+        var ways = result.GetProperty("throughput").EnumerateArray().Select(one => (one.GetProperty("transport").GetString(), one.GetProperty("bytes").GetInt32()));
+        Assert.Equal([("unix", 4 << 20), ("unix", 64 << 10), ("tcp", 4 << 20), ("tcp", 64 << 10), ("tls", 4 << 20), ("tls", 64 << 10)], ways);
+        Assert.All(result.GetProperty("throughput").EnumerateArray(), one => Assert.True(one.GetProperty("plane").GetDouble() > 0));
+        Assert.Equal(["unix", "tcp"], result.GetProperty("round_trips").EnumerateArray().Select(trip => trip.GetProperty("transport").GetString()));
+        Assert.All(result.GetProperty("round_trips").EnumerateArray(), trip => Assert.InRange(trip.GetProperty("median").GetDouble(), 1e-6, 0.1));
+    }
+
+    [Theory]
+    [InlineData("--rounds 0", "transport: --rounds must be a whole number from 1 to 1000, not \"0\".")]
+    [InlineData("--seconds long", "transport: --seconds must be a number from 0.01 to 60, not \"long\".")]
+    [InlineData("--transport pigeon", "transport: --transport must be unix or tcp or tls, not \"pigeon\".")]
+    public void Wrong_input_of_the_transport_benchmark_is_refused(string options, string sentence)
+    {
+        var (code, output, errors) = Command.Run(folder.Path, ["bench", "transport", .. options.Split(' ')]);
+        Assert.Equal((2, "", sentence + "\n"), (code, output, errors));
+    }
+
     [Theory]
     [InlineData("--forward 1 --backward-input 1 --backward-weight 1", "bench schedule: stages sleep for real, so durations need a unit (ms, us, s).")]
     [InlineData("--forward 1ms --backward-input 1ms --backward-weight 1ms --steps 1", "schedule: --steps must be a whole number from 2 to 10000, not \"1\".")]

@@ -12,7 +12,7 @@ internal static class BenchCommand
 {
     private const int MostSteps = 10_000;
 
-    public static Command Create() => new("bench", "Measure the runtime itself.") { Schedule() };
+    public static Command Create() => new("bench", "Measure the runtime itself.") { Schedule(), TransportCommand.Create(), TransportCommand.CreatePeer() };
 
     private static Command Schedule()
     {

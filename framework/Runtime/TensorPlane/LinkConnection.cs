@@ -8,10 +8,11 @@ namespace Pipeline.Runtime.TensorPlane;
 /// not read would wait for each other.</summary>
 internal sealed class LinkConnection : IDisposable
 {
-    /// <summary>The peer keeps what was not acknowledged, so that neither many frames nor large ones wait for it.</summary>
-    private const int AcknowledgedFrames = 16;
+    /// <summary>After so many messages or bytes the writer is woken, to send acknowledgements and what receivers gave to send meanwhile, if
+    /// the connection has not fallen silent before. Waking it for each message would cost more than small messages do.</summary>
+    private const int MostMessages = 16;
 
-    private const long AcknowledgedBytes = 1 << 20;
+    private const long MostBytes = 1 << 20;
 
     private readonly SocketLink link;
     private readonly OpenConnection connection;
@@ -20,8 +21,9 @@ internal sealed class LinkConnection : IDisposable
     private readonly Outbox outbox = new();
     private readonly SentFrames sent = new();
     private readonly SortedSet<long> damaged = [];
-    private int framesSince;
-    private long bytesSince;
+    private Thread? readerThread;
+    private int messages;
+    private long bytes;
 
     public LinkConnection(SocketLink link, OpenConnection connection, LinkName name, bool isDialler, long maximumBytes)
     {
@@ -32,9 +34,9 @@ internal sealed class LinkConnection : IDisposable
 
     public int Waiting => outbox.Waiting;
 
-    public void Send(Frame frame) => outbox.Add(frame);
+    public void Send(Frame frame) => outbox.Add(frame, Thread.CurrentThread != readerThread);
 
-    public void Send(Credit credit) => outbox.Add(new Outgoing(MessageKind.Credit, Credit: credit));
+    public void Send(Credit credit) => outbox.Add(new Outgoing(MessageKind.Credit, Credit: credit), Thread.CurrentThread != readerThread);
 
     /// <summary>Sends what waits, then says goodbye.</summary>
     public void End() => outbox.End();
@@ -58,9 +60,13 @@ internal sealed class LinkConnection : IDisposable
     /// <summary>The reader's thread: until the peer says goodbye, the connection breaks or something is refused.</summary>
     public void Read()
     {
+        readerThread = Thread.CurrentThread;
         while (true)
         {
+            WakeWriter();
             var (header, shapes) = reader.Next();
+            messages++;
+            bytes += header.PayloadBytes;
             switch (header.Kind)
             {
                 case MessageKind.Tensors:
@@ -71,11 +77,10 @@ internal sealed class LinkConnection : IDisposable
                     break;
                 case MessageKind.Acknowledgement:
                     sent.Acknowledge(header.Reference, writer.Sequence - 1);
-                    outbox.Wake();
                     break;
                 case MessageKind.Retransmission:
                     sent.AskAgain(header.Reference);
-                    outbox.Add(new Outgoing(MessageKind.Tensors, header.Reference));
+                    outbox.Add(new Outgoing(MessageKind.Tensors, header.Reference), wake: false);
                     break;
                 default:
                     outbox.Dispose();
@@ -136,30 +141,27 @@ internal sealed class LinkConnection : IDisposable
         {
             damaged.Remove(header.Reference);
             link.Deliver(new Frame(header.Epoch, header.Key, tensors, MonotonicClock.ToTicks(unchecked(header.SentAt - connection.ClockOffset))));
-            Acknowledge(header);
+            outbox.Acknowledge(damaged.Count > 0 ? damaged.Min - 1 : header.Sequence);
             return;
         }
 
         var sentence = $"{header.Key} arrived damaged";
-        if (isAgain || damaged.Count == AcknowledgedFrames)
+        if (isAgain || damaged.Count == MostMessages)
         {
-            throw new RefusedException(Refusal.Payload, isAgain ? $"{sentence} for the second time" : $"{sentence} like {AcknowledgedFrames} others before");
+            throw new RefusedException(Refusal.Payload, isAgain ? $"{sentence} for the second time" : $"{sentence} like {MostMessages} others before");
         }
 
         link.Count(Refusal.Payload, sentence);
         damaged.Add(header.Sequence);
-        outbox.Add(new Outgoing(MessageKind.Retransmission, header.Sequence));
+        outbox.Add(new Outgoing(MessageKind.Retransmission, header.Sequence), wake: false);
     }
 
-    private void Acknowledge(MessageHeader header)
+    private void WakeWriter()
     {
-        framesSince++;
-        bytesSince += header.PayloadBytes;
-        var isDue = framesSince >= AcknowledgedFrames || bytesSince >= AcknowledgedBytes || (reader.IsEmpty && connection.Socket.Available == 0);
-        outbox.Acknowledge(damaged.Count > 0 ? damaged.Min - 1 : header.Sequence, isDue);
-        if (isDue)
+        if (messages > 0 && (messages >= MostMessages || bytes >= MostBytes || (reader.IsEmpty && connection.Socket.Available == 0)))
         {
-            (framesSince, bytesSince) = (0, 0);
+            (messages, bytes) = (0, 0);
+            outbox.Wake();
         }
     }
 

@@ -26,14 +26,15 @@ internal sealed class Outbox : IDisposable
     }
 
     /// <summary>Takes the frame over; where nothing is sent any more, disposes it.</summary>
-    public void Add(Frame frame)
+    /// <param name="wake">The writer; without it, somebody wakes it soon.</param>
+    public void Add(Frame frame, bool wake)
     {
         lock (gate)
         {
             if (!ends)
             {
                 frames.Enqueue(frame);
-                Monitor.Pulse(gate);
+                Wake(wake);
                 return;
             }
         }
@@ -41,26 +42,21 @@ internal sealed class Outbox : IDisposable
         frame.Dispose();
     }
 
-    public void Add(Outgoing message)
+    public void Add(Outgoing message, bool wake)
     {
         lock (gate)
         {
             urgent.Enqueue(message);
-            Monitor.Pulse(gate);
+            Wake(wake);
         }
     }
 
     /// <summary>All messages up to this one have arrived here; the peer is told with what is sent next.</summary>
-    /// <param name="now">Tell it without waiting for something else to send.</param>
-    public void Acknowledge(long through, bool now)
+    public void Acknowledge(long through)
     {
         lock (gate)
         {
             acknowledge = through;
-            if (now)
-            {
-                Monitor.Pulse(gate);
-            }
         }
     }
 
@@ -135,10 +131,18 @@ internal sealed class Outbox : IDisposable
         }
     }
 
-    /// <summary>Lets the writer look again whether it is through.</summary>
+    /// <summary>Lets the writer look again what there is to do.</summary>
     public void Wake()
     {
         lock (gate)
+        {
+            Monitor.Pulse(gate);
+        }
+    }
+
+    private void Wake(bool wake)
+    {
+        if (wake)
         {
             Monitor.Pulse(gate);
         }

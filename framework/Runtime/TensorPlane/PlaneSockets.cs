@@ -8,6 +8,9 @@ internal static class PlaneSockets
 {
     private const int Waiting = 128;
 
+    /// <summary>Of a Unix domain socket: with the usual 208 KiB, both ends sleep several times in each large tensor.</summary>
+    private const int UnixBuffer = 1 << 20;
+
     /// <exception cref="IOException">The address cannot be listened on.</exception>
     public static Socket ListenTcp(string host, int port)
     {
@@ -58,6 +61,10 @@ internal static class PlaneSockets
         if (socket.ProtocolType == ProtocolType.Tcp)
         {
             socket.NoDelay = true;
+        }
+        else
+        {
+            socket.SendBufferSize = UnixBuffer;
         }
     }
 

@@ -1,0 +1,180 @@
+using System.Diagnostics;
+using System.Reflection;
+using Pipeline.Runtime.TensorPlane;
+using Pipeline.Runtime.Trust;
+using Pipeline.Tensors.Loading;
+
+namespace Pipeline.Runtime.StandIns;
+
+/// <summary>Measures the tensor plane between two processes, in turn with loops that do nothing but send and receive over the same kind of
+/// socket. This process receives; <see cref="TransportPeer"/> sends.</summary>
+public sealed class TransportBench : IDisposable
+{
+    private const int SmallBytes = 64;
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("pipeline-bench-");
+    private readonly TlsIdentity identity;
+    private readonly SocketPlane open;
+    private readonly SocketPlane secret;
+    private readonly Process peer;
+    private readonly TimeSpan time;
+    private readonly CancellationToken stop;
+
+    private TransportBench(TimeSpan time, string[] command, CancellationToken stop)
+    {
+        (this.time, this.stop) = (time, stop);
+        using (var authority = CertificateAuthority.Create(Path.Combine(folder.FullName, "authority")))
+        {
+            authority.WriteNode(Certificates, [TransportSockets.Host]);
+        }
+
+        identity = TlsIdentity.Read(Certificates);
+        open = SocketPlane.Listen(new(TransportSockets.Host));
+        secret = SocketPlane.Listen(new(TransportSockets.Host, Tls: identity));
+        peer = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. Program(), .. command, Certificates]) { RedirectStandardInput = true })!;
+    }
+
+    public static IReadOnlyList<string> Transports { get; } = [TransportSockets.Unix, TransportSockets.Tcp, TransportSockets.Tls];
+
+    private string Certificates => Path.Combine(folder.FullName, "node");
+
+    /// <param name="transports">Some of <see cref="Transports"/>.</param>
+    /// <param name="sizes">Of the tensors, in bytes.</param>
+    /// <param name="time">Of one measurement.</param>
+    /// <param name="command">The arguments with which this program, given a folder of certificates too, runs <see cref="TransportPeer"/>.</param>
+    public static TransportBenchResult Run(
+        IReadOnlyList<string> transports, IReadOnlyList<int> sizes, int rounds, TimeSpan time, string[] command, CancellationToken stop)
+    {
+        LibTorch.Load();
+        using var bench = new TransportBench(time, command, stop);
+        var throughput = transports.SelectMany(transport => sizes.Select(bytes => bench.Throughput(transport, bytes, rounds))).ToArray();
+        return new(rounds, time.TotalSeconds, throughput, [.. transports.Where(transport => transport != TransportSockets.Tls).Select(transport => bench.RoundTrip(transport, rounds))]);
+    }
+
+    public void Dispose()
+    {
+        peer.StandardInput.Close();
+        if (!peer.WaitForExit(TimeSpan.FromSeconds(5)))
+        {
+            peer.Kill();
+        }
+
+        peer.Dispose();
+        open.Dispose();
+        secret.Dispose();
+        identity.Dispose();
+        folder.Delete(recursive: true);
+    }
+
+    private ThroughputResult Throughput(string transport, int bytes, int rounds)
+    {
+        var streams = transport == TransportSockets.Tls ? new PlaneSettings("", Tls: identity).TcpStreams : 1;
+        var (one, several, plane) = (new double[rounds], new double[rounds], new double[rounds]);
+        Raw(transport, bytes, 1);   // code is compiled for speed only after it has run for a while
+        Plane(transport, bytes, isRoundTrip: false);
+        for (var i = 0; i < rounds; i++)
+        {
+            one[i] = Raw(transport, bytes, 1);
+            plane[i] = Plane(transport, bytes, isRoundTrip: false).Rate;
+            several[i] = streams == 1 ? one[i] : Raw(transport, bytes, streams);
+        }
+
+        return new(
+            transport, bytes, streams, Median(one), Median(several), Median(plane), Median(plane.Zip(several, (p, raw) => p / raw)),
+            Median(plane.Zip(one, (p, raw) => p / raw)));
+    }
+
+    private RoundTripResult RoundTrip(string transport, int rounds)
+    {
+        var (raw, plane) = (new List<double>(), new List<double>());
+        for (var i = 0; i < rounds; i++)
+        {
+            raw.AddRange(RawRoundTrips(transport));
+            plane.AddRange(Plane(transport, SmallBytes, isRoundTrip: true).Times);
+        }
+
+        return new(transport, SmallBytes, Median(raw), Share(raw, 0.99), Median(plane), Share(plane, 0.99));
+    }
+
+    /// <returns>Bytes a second.</returns>
+    private double Raw(string transport, int bytes, int streams)
+    {
+        using var connections = Connect(transport, bytes, streams, isRoundTrip: false);
+        var received = 0L;
+        connections.Loop(stream =>
+        {
+            for (var buffer = new byte[bytes]; ;)
+            {
+                stream.ReadExactly(buffer);
+                Interlocked.Add(ref received, bytes);
+            }
+        });
+        return Rate(() => Volatile.Read(ref received));
+    }
+
+    private List<double> RawRoundTrips(string transport)
+    {
+        using var connections = Connect(transport, SmallBytes, 1, isRoundTrip: true);
+        var times = new List<double>();
+        connections.Loop(stream =>
+        {
+            for (var buffer = new byte[SmallBytes]; ;)
+            {
+                var begin = Stopwatch.GetTimestamp();
+                stream.Write(buffer);
+                stream.ReadExactly(buffer);
+                times.Add(Stopwatch.GetElapsedTime(begin).TotalSeconds);
+            }
+        });
+        Rate(() => 0);
+        connections.Dispose();
+        return times;
+    }
+
+    private TransportConnections Connect(string transport, int bytes, int streams, bool isRoundTrip)
+    {
+        var path = Path.Combine(folder.FullName, "raw");
+        using var listening = TransportSockets.Listen(transport, path);
+        Ask(new(transport, bytes, streams, isRoundTrip, default, TransportSockets.Address(listening, path)));
+        return new(listening, streams, transport == TransportSockets.Tls ? identity : null);
+    }
+
+    private (double Rate, List<double> Times) Plane(string transport, int bytes, bool isRoundTrip)
+    {
+        var plane = transport == TransportSockets.Tls ? secret : open;
+        var name = new LinkName(Guid.NewGuid(), 0, 0, 1);
+        using var receiver = new TransportReceiver(isRoundTrip, bytes);
+        var accepted = plane.AcceptAsync(name, receiver, stop);
+        Ask(new(transport, bytes, 0, isRoundTrip, name, transport == TransportSockets.Unix ? plane.Address : plane.Address with { SocketPath = null }));
+        double rate;
+        using (var link = accepted.GetAwaiter().GetResult())
+        {
+            receiver.Begin(link);
+            rate = Rate(() => receiver.Received);
+        }
+
+        return receiver.Failure is { } failure ? throw new IOException(failure) : (rate, receiver.Times);
+    }
+
+    private void Ask(TransportRequest request)
+    {
+        stop.ThrowIfCancellationRequested();
+        peer.StandardInput.WriteLine(request);
+        peer.StandardInput.Flush();
+    }
+
+    /// <summary>After a quarter more to warm up.</summary>
+    private double Rate(Func<long> received)
+    {
+        Thread.Sleep(time / 4);
+        var (before, begin) = (received(), Stopwatch.GetTimestamp());
+        Thread.Sleep(time);
+        return (received() - before) / Stopwatch.GetElapsedTime(begin).TotalSeconds;
+    }
+
+    /// <summary>What <see cref="Environment.ProcessPath"/> needs to run this program: nothing, or its assembly where it is dotnet.</summary>
+    private static string[] Program() => Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [Assembly.GetEntryAssembly()!.Location] : [];
+
+    private static double Median(IEnumerable<double> values) => Share([.. values], 0.5);
+
+    private static double Share(List<double> values, double share) => values.Count == 0 ? 0 : values.Order().ElementAt((int)(share * (values.Count - 1)));
+}
