@@ -20,7 +20,7 @@ public class DocsTests
     }
 
     /// <summary>Keys without a value are not written, so each has one.</summary>
-    private static ParallelSettings Everything { get; } = new(Chunks: 1, ScheduleFile: "x", ActivationLimit: 1, MemoryLimit: "1", Placement: ["x"]);
+    private static ParallelSettings Everything { get; } = new(Chunks: 1, ScheduleFile: "x", ActivationLimit: 1, MemoryLimit: "1", ShardOptimizer: true, Placement: ["x"]);
 
     [Fact]
     public void Every_key_of_a_metrics_line_is_listed()

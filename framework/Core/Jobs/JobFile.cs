@@ -56,6 +56,7 @@ public sealed record BatchSettings([Limits(1, 1_000_000)] int Sequences = 12, [L
 /// <param name="ActivationLimit">With the schedule <c>automatic</c>: the most activations alive at once on a stage actor, in micro-batches.</param>
 /// <param name="MemoryLimit">Bytes that a stage actor may take for parameters, gradients, optimizer state and activations.</param>
 /// <param name="Replicas">Copies of the whole pipeline, each with its share of the micro-batches; gradients are summed over them.</param>
+/// <param name="ShardOptimizer">Each replica keeps the optimizer's state of its part of the parameters alone and updates it for all; without it, where there are several.</param>
 /// <param name="Placement">On a cluster, where each stage of each replica runs: <c>NODE/DEVICE</c>, such as <c>alpha/cuda:0</c>; chosen without it.</param>
 /// <param name="Split"><c>auto</c> (balanced by measured times), <c>even</c> (by count), or a list: layers of each chunk, in the order of the model.</param>
 /// <param name="Recompute"><c>none</c>, <c>stage</c> (keep a stage's input alone and run it forward again before its backward), or n: so for every n-th layer.</param>
@@ -67,12 +68,16 @@ public sealed record ParallelSettings(
     [Limits(1)] double? ActivationLimit = null,
     string? MemoryLimit = null,
     [Limits(1, 1024)] int Replicas = 1,
+    bool? ShardOptimizer = null,
     [Limits(1, 1024)] int ThreadsPerStage = 1,
     IReadOnlyList<string>? Placement = null,
     IReadOnlyList<string>? Split = null,
     string Recompute = "none")
 {
     public IReadOnlyList<string> Split { get; init; } = Split ?? ["auto"];
+
+    /// <summary>As resolved: with several replicas it saves memory and costs no more, and one replica's part is everything.</summary>
+    public bool ShardsOptimizer => Replicas > 1 && ShardOptimizer != false;
 
     /// <summary>Stages of the whole pipeline, over all stage actors; null where a file or a search decides.</summary>
     public int? PipelineStages => (Chunks ?? (ScheduleCatalog.Names.Contains(Schedule) ? ScheduleCatalog.DefaultChunks(Schedule) : null)) * Stages;

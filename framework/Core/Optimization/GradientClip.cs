@@ -5,6 +5,7 @@ public static class GradientClip
 {
     /// <summary>The norm, from each parameter's sum of squares: added in double precision in the order of names, so that the
     /// layout cannot change a bit of it.</summary>
+    /// <param name="squares">Of one name in a fixed order: where replicas have pieces of a parameter, replica after replica: it is kept.</param>
     public static double Norm(IEnumerable<KeyValuePair<string, double>> squares) =>
         Math.Sqrt(squares.OrderBy(square => square.Key, StringComparer.Ordinal).Sum(square => square.Value));
 

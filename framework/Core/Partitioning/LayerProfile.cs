@@ -24,5 +24,6 @@ public sealed record LayerProfile(
     internal double Total => Forward + InputGradient + WeightGradient;
 
     /// <summary>Parameters and gradients, and two optimizer moments of those that are not copies.</summary>
-    internal long StateBytes => (4 * ParameterBytes) - (2 * TiedBytes);
+    /// <param name="shards">Replicas that share the moments.</param>
+    internal long StateBytes(int shards) => (2 * ParameterBytes) + (2 * (ParameterBytes - TiedBytes) / shards);
 }

@@ -24,12 +24,14 @@ public sealed class Planner
     /// <param name="split"><c>auto</c>, <c>even</c>, or how many layers each stage takes; <c>auto</c> for schedules with another number of stages.</param>
     /// <param name="transfer">Seconds of a hand-over between two ranks.</param>
     /// <param name="memoryLimit">Bytes of parameters, gradients, optimizer state and activations on a rank; null: no limit.</param>
-    public Planner(IReadOnlyList<LayerProfile> profiles, RecomputeRule recompute, IReadOnlyList<string> split, double transfer, long? memoryLimit)
+    /// <param name="optimizerShards">Replicas that share the optimizer's state; 1 where each has all of it.</param>
+    public Planner(
+        IReadOnlyList<LayerProfile> profiles, RecomputeRule recompute, IReadOnlyList<string> split, double transfer, long? memoryLimit, int optimizerShards = 1)
     {
         (this.split, this.transfer, this.memoryLimit, keepsInputsOnly) = (split, transfer, memoryLimit, recompute.WholeStage);
         bool RunsTwice(int layer) => recompute.WholeStage || recompute.Covers(layer, profiles.Count);
         layers = [.. profiles.Select((profile, index) => RunsTwice(index) ? profile with { InputGradient = profile.InputGradient + profile.Forward } : profile)];
-        states = Sums(profiles.Select(profile => profile.StateBytes));
+        states = Sums(profiles.Select(profile => profile.StateBytes(optimizerShards)));
         activations = Sums(profiles.Select(profile => profile.ActivationBytes));
         kept = Sums(profiles.Select((profile, index) => RunsTwice(index) ? profile.InputBytes : profile.ActivationBytes));
         recomputed = recompute.WholeStage ? 0 : profiles.Where((_, index) => RunsTwice(index)).Select(profile => profile.ActivationBytes).DefaultIfEmpty().Max();

@@ -73,5 +73,5 @@ public sealed record Manifest(
 }
 
 /// <param name="File">A plain name beside the manifest.</param>
-/// <param name="Tensors">Layout-free names of what is in it.</param>
+/// <param name="Tensors">Layout-free names of what is in it; a piece of a tensor has <c>[start:end]</c> behind the tensor's name.</param>
 public sealed record Shard(string File, long Bytes, string Sha256, IReadOnlyList<string> Tensors);

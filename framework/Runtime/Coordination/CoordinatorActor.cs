@@ -297,7 +297,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             plan.Corpus.Tokenizer.Characters,
             plan.Corpus.Files,
             SettingsWriter.Write(plan.Job),
-            [.. shards.Select(shard => new Shard(shard.File, shard.Bytes, shard.Sha256, shard.Tensors))],
+            [.. shards.Select(saved => saved.Shard).OfType<Shard>()],
             plan.Schedule.AccumulatesAscending));
         lastSaved = step;
         recorder.Event("checkpoint", $"Checkpoint of step {step}.", path: lastCheckpoint);

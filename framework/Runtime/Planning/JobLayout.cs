@@ -26,7 +26,8 @@ public sealed class JobLayout
             new RecomputeRule(job.Parallel.Recompute),
             job.Parallel.Split,
             HandOverInProcess,
-            job.Parallel.MemoryLimit is { } limit ? ByteSize.Parse(limit) : null));
+            job.Parallel.MemoryLimit is { } limit ? ByteSize.Parse(limit) : null,
+            job.Parallel.ShardsOptimizer ? job.Parallel.Replicas : 1));
     }
 
     public Planner Planner => planner.Value;

@@ -1,3 +1,4 @@
+using Pipeline.Runtime.Replicas;
 using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Stages;
@@ -9,6 +10,9 @@ public interface IStageExecutor : IDisposable
     /// <summary>Micro-batches whose activations are alive: from their forward to their weight gradients.</summary>
     int InFlight { get; }
 
+    /// <summary>What the stage exchanges with the other replicas; null where it is the only one.</summary>
+    StageBuckets? Buckets { get; }
+
     /// <param name="input">The output of the stage before; null on the first stage, which reads its data itself.</param>
     /// <returns>The stage's output; null on the last stage, which keeps the loss.</returns>
     Tensor? Forward(long step, int microBatch, Tensor? input);
@@ -19,7 +23,9 @@ public interface IStageExecutor : IDisposable
     Tensor? InputGradient(int microBatch, Tensor? gradient);
 
     /// <summary>Adds the micro-batch's share to the gradients of large weights; nothing of the micro-batch is kept afterwards.</summary>
-    void WeightGradient(int microBatch);
+    /// <param name="release">Given in a step's last call where there are <see cref="Buckets"/>: takes each of those without tied parameters,
+    /// with its shards, as soon as its gradients are whole.</param>
+    void WeightGradient(int microBatch, Action<int, IReadOnlyList<Tensor>>? release = null);
 
     /// <summary>A forward pass over validation data, of which nothing is kept but the loss.</summary>
     Tensor? Evaluate(int batch, int microBatch, Tensor? input);
@@ -39,16 +45,18 @@ public interface IStageExecutor : IDisposable
     /// <summary>Gives a tied copy on this stage its owner's new value.</summary>
     void SetTiedValue(TiedCopy copy, Tensor value);
 
-    /// <summary>The sum of squares of the gradient of every parameter that this stage owns, by name.</summary>
+    /// <summary>The sum of squares of the gradient of every parameter that this stage owns, by name; with replicas, of the pieces in this
+    /// one's shards.</summary>
     IReadOnlyList<KeyValuePair<string, double>> GradientSquares();
 
     /// <summary>Ends a step: applies the optimizer with gradients times <paramref name="gradientScale"/> and clears them.</summary>
     /// <param name="gradientScale">Null: the step is skipped, gradients are only cleared.</param>
     void Apply(long step, double? gradientScale);
 
-    /// <summary>Parameters and optimizer state that this stage owns, by the names of a checkpoint.</summary>
+    /// <summary>Parameters and optimizer state that this stage saves, by the names of a checkpoint: what is equal on all replicas is the first
+    /// one's to save.</summary>
     IReadOnlyList<(string Name, Tensor Value)> State();
 
-    /// <summary>Has <paramref name="read"/> fill every tensor of <see cref="State"/>, and every tied copy, in place.</summary>
+    /// <summary>Has <paramref name="read"/> fill every parameter, tied copies too, and all optimizer state in place.</summary>
     void Restore(Action<string, Tensor> read);
 }

@@ -12,13 +12,24 @@ internal sealed class MicroBatchGraph(Pass pass, ConstantWeights weights) : IDis
     private readonly WeightGradients weightGradients = new(weights);
     private readonly Stack<(Segment Segment, Tensor Input, Tensor? Root)> parts = new();
 
+    /// <summary>The type and shape of the output, and so of its gradient.</summary>
+    public (ScalarType Type, long[] Shape) Output { get; private set; }
+
+    /// <summary>The large weights to whose gradients <see cref="WeightGradient"/> will add, one entry a use.</summary>
+    public IEnumerable<Tensor> Weights => weightGradients.Weights;
+
     /// <summary>Runs a stage's segments.</summary>
     /// <param name="input">In the caller's scope, without history.</param>
     /// <returns>In the caller's scope, without history.</returns>
-    public Tensor Forward(IReadOnlyList<Segment> segments, Tensor input) => segments.Aggregate(input, Run);
+    public Tensor Forward(IReadOnlyList<Segment> segments, Tensor input)
+    {
+        var output = segments.Aggregate(input, Run);
+        Output = (output.dtype, output.shape);
+        return output;
+    }
 
     /// <summary>The backward without the large weights' gradients.</summary>
-    /// <param name="gradient">Of the last segment's output.</param>
+    /// <param name="gradient">Of the last segment's output, as <see cref="Output"/> says.</param>
     /// <returns>The gradient of the first segment's input; null where that is not differentiable, as token ids are not.</returns>
     public Tensor? InputGradient(Tensor gradient)
     {
@@ -35,7 +46,8 @@ internal sealed class MicroBatchGraph(Pass pass, ConstantWeights weights) : IDis
     }
 
     /// <summary>Adds to the gradients of the large weights.</summary>
-    public void WeightGradient() => weightGradients.Compute();
+    /// <param name="added">Told of each use when it is done.</param>
+    public void WeightGradient(Action<Tensor>? added = null) => weightGradients.Compute(added);
 
     public void Dispose()
     {

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using Akka.Actor;
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Coordination;
+using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.TensorPlane;
 using Pipeline.Tensors.Devices;
 using Pipeline.Tensors.SafeTensors;
@@ -15,14 +17,15 @@ namespace Pipeline.Runtime.Stages;
 internal sealed class StageActor : ReceiveActor
 {
     private readonly StageSetup setup;
-    private readonly Dictionary<FrameKey, Frame> inbox = [];
-    private readonly HashSet<FrameKey> accepted = [];   // since the last commit, so that none counts twice
+    private readonly FrameInbox inbox = new();
     private readonly Dictionary<(FrameKind Kind, int Stage), int> credits = [];
     private readonly SortedDictionary<int, IStageExecutor> executors = [];
-    private readonly List<TiedCopy> staleCopies = [];
+    private readonly TiedExchange ties;
+    private readonly ReplicaExchange replicas;
     private readonly StageClock clock;
     private IReadOnlyList<ITensorLink?> links = [];
     private StagePass? pass;
+    private SaveShard? waitingSave;
     private long epoch;
     private long lastCommitted;
 
@@ -30,6 +33,8 @@ internal sealed class StageActor : ReceiveActor
     {
         this.setup = setup;
         clock = new(DeviceClock.Of(setup.Device), TimeProvider.System);   // on the actor's own thread, as all that follows
+        ties = new(setup, executors, inbox, clock, Send);
+        replicas = new(setup, executors);
         Receive<StartStage>(Start);
         Receive<RunStep>(message => message.Epoch == epoch, message => Begin(StagePass.Training(message.Step, setup.Actions)));
         Receive<RunEvaluation>(message => message.Epoch == epoch, message =>
@@ -44,9 +49,11 @@ internal sealed class StageActor : ReceiveActor
             credits[(message.Kind, message.Stage)]++;
             Continue();
         });
+        Receive<GradientsSummed>(message => message.Epoch == epoch, Take);
+        Receive<ParametersArrived>(message => message.Epoch == epoch, Take);
         Receive<Frame>(Arrive);
         Receive<Quieten>(Quieten);
-        ReceiveAny(_ => { });   // of an older epoch
+        ReceiveAny(message => (message as IDisposable)?.Dispose());   // of an older epoch
     }
 
     public static Props Props(StageSetup setup) =>
@@ -61,7 +68,7 @@ internal sealed class StageActor : ReceiveActor
         }
         catch (Exception failure)
         {
-            pass = null;
+            (pass, waitingSave) = (null, null);
             setup.Coordinator.Tell(new StageFailed(epoch, setup.Worker, setup.Status.ToString(), FailureSentence.Of(failure)));
             return true;
         }
@@ -69,7 +76,7 @@ internal sealed class StageActor : ReceiveActor
 
     protected override void PostStop()
     {
-        DropFrames();
+        inbox.Clear();
         foreach (var executor in executors.Values)
         {
             executor.Dispose();
@@ -81,20 +88,10 @@ internal sealed class StageActor : ReceiveActor
     private void Quieten(Quieten message)
     {
         epoch = message.Epoch;
-        pass = null;
-        DropFrames();
-        setup.Status.Set("stopped");
-        Context.Parent.Tell(new StageQuiet(setup.Worker));
-    }
-
-    private void DropFrames()
-    {
-        foreach (var frame in inbox.Values)
-        {
-            frame.Dispose();
-        }
-
+        (pass, waitingSave) = (null, null);
         inbox.Clear();
+        setup.Status.Set("stopped");
+        Context.Parent.Tell(new StageQuiet());
     }
 
     private void Start(StartStage message)
@@ -127,7 +124,7 @@ internal sealed class StageActor : ReceiveActor
 
     private void Arrive(Frame frame)
     {
-        if (Refusal(frame) is { } reason)
+        if (inbox.Take(frame, epoch, lastCommitted, IsExpected) is { } reason)
         {
             frame.Dispose();
             setup.Coordinator.Tell(new FrameRefused(setup.Worker, reason));
@@ -139,29 +136,42 @@ internal sealed class StageActor : ReceiveActor
             clock.Arrived(frame.Key, frame.SentAt);
         }
 
-        inbox.Add(frame.Key, frame);
         Continue();
     }
 
-    /// <summary>Why a frame has no effect; null where it is one that this worker can be waiting for.</summary>
-    private string? Refusal(Frame frame)
+    /// <summary>The actor can be waiting for a frame of this kind and stage.</summary>
+    private bool IsExpected(FrameKey key) =>
+        key.Kind is >= FrameKind.Activation and <= FrameKind.TiedValue && key.Stage >= 0 && key.Stage < setup.Schedule.Stages && setup.Holds(key.Stage);
+
+    private void Take(GradientsSummed message)
     {
-        var (step, kind, stage, _) = frame.Key;
-        return frame switch
+        clock.Begin();
+        replicas.Take(message);
+        clock.EndBetween();
+        Continue();
+    }
+
+    private void Take(ParametersArrived message)
+    {
+        clock.Begin();
+        if (replicas.Take(message))
         {
-            _ when frame.Epoch != epoch => $"{frame.Key} is of epoch {frame.Epoch}, and this is epoch {epoch}.",
-            // A peer can be one step ahead: it has the commit that this worker has not read yet.
-            _ when step < lastCommitted || step > lastCommitted + 2 => $"{frame.Key} came after step {lastCommitted}.",
-            _ when !Enum.IsDefined(kind) || stage < 0 || stage >= setup.Schedule.Stages || !setup.Holds(stage) => $"{frame.Key} is not for a stage of this worker.",
-            _ when !accepted.Add(frame.Key) => $"{frame.Key} came twice.",
-            _ => null,
-        };
+            ties.SendValues(lastCommitted, message.Stage);
+        }
+
+        clock.EndBetween();
+        if (waitingSave is { } save && replicas.IsFresh)
+        {
+            Save(save);
+        }
+
+        Continue();
     }
 
     /// <summary>Runs whatever has its inputs, until something is missing.</summary>
     private void Continue()
     {
-        while (pass is { } current && setup.Fence.Epoch == epoch && RefreshTiedCopies(current.Next))
+        while (pass is { } current && setup.Fence.Epoch == epoch && Refresh(current.Next))
         {
             if (current.Next is not { } action)
             {
@@ -176,7 +186,7 @@ internal sealed class StageActor : ReceiveActor
             }
 
             Frame? frame = null;
-            if (Input(current, action) is { } key && !inbox.Remove(key, out frame))
+            if (Input(current, action) is { } key && (frame = inbox.Remove(key)) is null)
             {
                 Wait("waiting in", action, key);
                 return;
@@ -230,7 +240,7 @@ internal sealed class StageActor : ReceiveActor
         {
             if (action.GivesWeightGradient)
             {
-                executor.WeightGradient(action.MicroBatch);
+                executor.WeightGradient(action.MicroBatch, replicas.ReleaseDuring(action, epoch, step));
             }
 
             clock.EndAction(action, executors.Values.Sum(other => other.InFlight));
@@ -255,7 +265,7 @@ internal sealed class StageActor : ReceiveActor
         var frame = new Frame(epoch, key, [payload], Stopwatch.GetTimestamp());
         if (setup.Holds(key.Stage))
         {
-            inbox.Add(key, frame);
+            inbox.Add(frame);
             return;
         }
 
@@ -277,9 +287,10 @@ internal sealed class StageActor : ReceiveActor
             setup.Status.Set("ready");
             setup.Coordinator.Tell(new EvaluationDone(epoch, current.Step, setup.Worker, TakeLoss()));
         }
-        else if (GatherTiedGradients(current))
+        else if (HasTiedGradients(current) && HasSums())
         {
             pass = null;
+            clock.Begin();
             var squares = executors.Values.SelectMany(executor => executor.GradientSquares()).ToArray();
             var loss = TakeLoss();
             clock.EndBetween();
@@ -288,43 +299,34 @@ internal sealed class StageActor : ReceiveActor
         }
     }
 
+    private bool HasSums()
+    {
+        if (!replicas.IsSummed)
+        {
+            Wait("waiting for gradients to be summed over the replicas", null, null);
+        }
+
+        return replicas.IsSummed;
+    }
+
     private double TakeLoss() => executors.Values.Sum(executor => executor.TakeLoss());
 
-    /// <summary>Sends the gradients of copies to their owners and adds those of the parameters owned here, in the order of copies whoever
-    /// holds them. False while one is missing.</summary>
-    private bool GatherTiedGradients(StagePass current)
+    /// <summary>The gradients of tied copies are with their owners, and what waited for them is on its way around the replicas.</summary>
+    private bool HasTiedGradients(StagePass current)
     {
-        if (!current.TiedGradientsSent)
+        if (current.TiedGradientsAdded)
         {
-            current.TiedGradientsSent = true;
-            foreach (var copy in setup.TiedCopies.Where(copy => setup.Holds(copy.Stage) && !setup.Holds(copy.Owner)))
-            {
-                Send(new(current.Step, FrameKind.TiedGradient, copy.Owner, copy.Index), executors[copy.Stage].TakeTiedGradient(copy));
-            }
+            return true;
         }
 
-        var owned = setup.TiedCopies.Where(copy => setup.Holds(copy.Owner));
-        foreach (var copy in owned.Where(copy => !setup.Holds(copy.Stage)))
+        if (ties.GatherGradients(current) is { } missing)
         {
-            if (new FrameKey(current.Step, FrameKind.TiedGradient, copy.Owner, copy.Index) is var key && !inbox.ContainsKey(key))
-            {
-                Wait("waiting at the end of the step", null, key);
-                return false;
-            }
+            Wait("waiting at the end of the step", null, missing);
+            return false;
         }
 
-        setup.Status.Set("ending the step");
-        clock.Begin();
-        foreach (var copy in owned)
-        {
-            executors[copy.Owner].AddTiedGradient(
-                copy,
-                inbox.Remove(new(current.Step, FrameKind.TiedGradient, copy.Owner, copy.Index), out var frame)
-                    ? frame.Single
-                    : executors[copy.Stage].TakeTiedGradient(copy));
-        }
-
-        return true;
+        replicas.ReleaseTied(epoch, current.Step);
+        return current.TiedGradientsAdded = true;
     }
 
     private void Commit(CommitStep message)
@@ -337,44 +339,34 @@ internal sealed class StageActor : ReceiveActor
         }
 
         lastCommitted = message.Step;
-        accepted.RemoveWhere(key => key.Step < lastCommitted);
-        foreach (var copy in message.GradientScale is null ? [] : setup.TiedCopies)
+        inbox.Reach(lastCommitted);
+        if (message.GradientScale is not null)
         {
-            if (setup.Holds(copy.Owner) && setup.Holds(copy.Stage))
+            replicas.Gather(epoch, message.Step);
+            ties.Expire();
+            foreach (var stage in setup.Stages.Where(replicas.IsFreshOn))
             {
-                executors[copy.Stage].SetTiedValue(copy, executors[copy.Owner].TiedValue(copy));
-            }
-            else if (setup.Holds(copy.Owner))
-            {
-                Send(new(message.Step, FrameKind.TiedValue, copy.Stage, copy.Index), executors[copy.Owner].TiedValue(copy));
-            }
-            else if (setup.Holds(copy.Stage))
-            {
-                staleCopies.Add(copy);
+                ties.SendValues(lastCommitted, stage);
             }
         }
 
         setup.Coordinator.Tell(new StepCommitted(epoch, message.Step, setup.Worker, clock.EndOptimizer()));
     }
 
-    /// <summary>Gives tied copies the values that their owners sent after the last commit; false while one that the next action uses is
-    /// missing.</summary>
-    private bool RefreshTiedCopies(PipelineAction? next)
+    /// <summary>Sees to it that the stage of the next action has the parameters of the last commit; false while some are missing. At the end of
+    /// a list all stages are to have them.</summary>
+    private bool Refresh(PipelineAction? next)
     {
-        while (staleCopies.FindIndex(copy => next is null || copy.Stage == next.Value.Stage) is >= 0 and var index)
+        if (next is { } action ? !replicas.IsFreshOn(action.Stage) : !replicas.IsFresh)
         {
-            var copy = staleCopies[index];
-            var key = new FrameKey(lastCommitted, FrameKind.TiedValue, copy.Stage, copy.Index);
-            if (!inbox.Remove(key, out var frame))
-            {
-                Wait("waiting in", next, key);
-                return false;
-            }
+            Wait("waiting for the other replicas' parameters before", next, null);
+            return false;
+        }
 
-            clock.Begin();
-            executors[copy.Stage].SetTiedValue(copy, frame.Single);
-            clock.EndBetween();
-            staleCopies.RemoveAt(index);
+        if (ties.Refresh(lastCommitted, next?.Stage) is { } missing)
+        {
+            Wait("waiting in", next, missing);
+            return false;
         }
 
         return true;
@@ -382,13 +374,26 @@ internal sealed class StageActor : ReceiveActor
 
     private void Save(SaveShard message)
     {
-        setup.Status.Set("saving");
         clock.Pause();
+        if (!replicas.IsFresh)
+        {
+            waitingSave = message;
+            Wait("waiting for the other replicas' parameters before saving", null, null);
+            return;
+        }
+
+        waitingSave = null;
+        setup.Status.Set("saving");
         var state = executors.Values.SelectMany(executor => executor.State()).ToArray();
-        var file = $"stage-{setup.Worker}.safetensors";
-        var written = SafeTensorsWriter.Write(Path.Combine(message.Directory, file), state, new Dictionary<string, string>(StringComparer.Ordinal));
+        Shard? shard = null;
+        if (state.Length > 0)
+        {
+            var file = setup.Plan.Workers.FileOf(setup.Worker);
+            var written = SafeTensorsWriter.Write(Path.Combine(message.Directory, file), state, new Dictionary<string, string>(StringComparer.Ordinal));
+            shard = new(file, written.Bytes, written.Sha256, [.. state.Select(entry => entry.Name)]);
+        }
+
         setup.Status.Set("ready");
-        setup.Coordinator.Tell(new ShardSaved(
-            epoch, message.Step, setup.Worker, file, written.Bytes, written.Sha256, [.. state.Select(entry => entry.Name)]));
+        setup.Coordinator.Tell(new ShardSaved(epoch, message.Step, setup.Worker, shard));
     }
 }

@@ -2,6 +2,7 @@ using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
 using Pipeline.Core.Optimization;
 using Pipeline.Core.Partitioning;
+using Pipeline.Runtime.Replicas;
 using Pipeline.Tensors.Models;
 using Pipeline.Tensors.Operators;
 using Pipeline.Tensors.Optimizers;
@@ -14,6 +15,7 @@ public sealed class StageExecutor : IStageExecutor
 {
     private readonly JobFile job;
     private readonly Samples? samples;
+    private readonly int replica;
     private readonly int firstMicroBatch;
     private readonly Device device;
     private readonly ScalarType compute;
@@ -23,6 +25,7 @@ public sealed class StageExecutor : IStageExecutor
     private readonly List<Layer> layers = [];
     private readonly IReadOnlyList<Segment> segments;
     private readonly List<Parameter> owned = [];
+    private readonly List<IReadOnlyList<Parameter>> ownedByLayer = [];
     private readonly Dictionary<TiedCopy, Parameter> copies = [];
     private readonly ConstantWeights weights = new();
     private readonly AdamW optimizer;
@@ -36,6 +39,7 @@ public sealed class StageExecutor : IStageExecutor
         var partition = plan.Partition;
         job = plan.Job;
         samples = plan.Samples;
+        this.replica = replica;
         firstMicroBatch = replica * job.MicroBatchesPerReplica;
         this.device = device;
         compute = Precision.Of(job.Precision.Compute);
@@ -49,19 +53,27 @@ public sealed class StageExecutor : IStageExecutor
         }
 
         segments = Segment.Cut(layers, start, partition.Model.Layers.Count, new RecomputeRule(job.Parallel.Recompute), last ? Loss : (output, _) => output);
-        optimizer = new AdamW(owned, job.Optimizer);
+        if (job.Parallel.Replicas > 1)
+        {
+            var tied = partition.TiedCopies.Select(copy => copy.Parameter.Name).ToHashSet(StringComparer.Ordinal);
+            Buckets = new(ownedByLayer, parameter => tied.Contains(parameter.Name), new(job.Parallel.Replicas, replica), job.Parallel.ShardsOptimizer, weights.Clear);
+        }
+
+        optimizer = Buckets is { } buckets && job.Parallel.ShardsOptimizer ? new(buckets.Own, job.Optimizer) : new(owned, job.Optimizer);
         // The one division by the number of target tokens: the gradient that the summed loss starts its backward with.
         lossGradient = tensor(1f / (job.Batch.MicroBatches * job.TokensPerMicroBatch), device: device).DetachFromDisposeScope();
     }
 
     public int InFlight => inFlight.Count;
 
+    public StageBuckets? Buckets { get; }
+
     public Tensor? Forward(long step, int microBatch, Tensor? input)
     {
         using var scope = NewDisposeScope();
         var pass = new Pass(job.Job.Seed, step, firstMicroBatch + microBatch, Training: true, compute);
         inFlight.Add(microBatch, new(pass, weights));
-        var output = inFlight[microBatch].Forward(segments, Input(pass, input));
+        var output = inFlight[microBatch].Forward(segments, Input(pass, microBatch, input));
         output.DetachFromDisposeScope();
         if (!last)
         {
@@ -75,15 +87,17 @@ public sealed class StageExecutor : IStageExecutor
     public Tensor? InputGradient(int microBatch, Tensor? gradient)
     {
         using var scope = NewDisposeScope();
-        var inputGradient = inFlight[microBatch].InputGradient(gradient is null ? lossGradient : Take(gradient));
+        var graph = inFlight[microBatch];
+        var (type, shape) = graph.Output;
+        var inputGradient = graph.InputGradient(gradient is null ? lossGradient : Take(gradient, $"the gradient of micro-batch {microBatch}", type, shape));
         return first ? null : inputGradient!.DetachFromDisposeScope();
     }
 
-    public void WeightGradient(int microBatch)
+    public void WeightGradient(int microBatch, Action<int, IReadOnlyList<Tensor>>? release = null)
     {
         inFlight.Remove(microBatch, out var finished);
         using var graph = finished!;
-        graph.WeightGradient();
+        graph.WeightGradient(release is null ? null : Buckets!.Release(graph.Weights, release));
     }
 
     public Tensor? Evaluate(int batch, int microBatch, Tensor? input)
@@ -92,7 +106,7 @@ public sealed class StageExecutor : IStageExecutor
         using var noGradient = no_grad();
         var pass = new Pass(job.Job.Seed, batch, firstMicroBatch + microBatch, Training: false, compute);
         var output = segments
-            .Aggregate(Input(pass, input), (value, segment) => segment.Run(value, pass))
+            .Aggregate(Input(pass, microBatch, input), (value, segment) => segment.Run(value, pass))
             .DetachFromDisposeScope();
         if (!last)
         {
@@ -128,7 +142,7 @@ public sealed class StageExecutor : IStageExecutor
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        Arithmetic.AddTo(Gradient(Owned(copy)), Take(gradient));
+        Arithmetic.AddTo(Gradient(Owned(copy)), TakeTied(copy, gradient, "gradient"));
     }
 
     public Tensor TiedValue(TiedCopy copy)
@@ -139,14 +153,19 @@ public sealed class StageExecutor : IStageExecutor
 
     public void SetTiedValue(TiedCopy copy, Tensor value)
     {
+        using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        copies[copy].Value.copy_(value);
-        value.Dispose();
+        copies[copy].Value.copy_(TakeTied(copy, value, "value"));
         weights.Clear();
     }
 
     public IReadOnlyList<KeyValuePair<string, double>> GradientSquares()
     {
+        if (Buckets is not null)
+        {
+            return Buckets.Squares();
+        }
+
         using var scope = NewDisposeScope();
         return [.. owned.Zip(SquaredNorm.Of([.. owned.Select(Gradient)]), (parameter, square) => KeyValuePair.Create(parameter.Name, square))];
     }
@@ -163,18 +182,16 @@ public sealed class StageExecutor : IStageExecutor
         {
             parameter.ClearGradient();
         }
+
+        Buckets?.ClearSums();
     }
 
-    public IReadOnlyList<(string Name, Tensor Value)> State() =>
-    [
-        .. owned.Select(parameter => (parameter.Name, parameter.Value)),
-        .. optimizer.State.Select(state => ($"optimizer.{state.Moment}.{state.Parameter}", state.Value)),
-    ];
+    public IReadOnlyList<(string Name, Tensor Value)> State() => replica == 0 ? Everything() : job.Parallel.ShardsOptimizer ? [.. Moments()] : [];
 
     public void Restore(Action<string, Tensor> read)
     {
         using var noGradient = no_grad();
-        foreach (var (name, value) in State().Concat(copies.Values.Select(copy => (copy.Name, copy.Value))))
+        foreach (var (name, value) in Everything().Concat(copies.Values.Select(copy => (copy.Name, copy.Value))))
         {
             read(name, value);
         }
@@ -194,6 +211,8 @@ public sealed class StageExecutor : IStageExecutor
             loss.Dispose();
         }
 
+        Buckets?.Dispose();
+        optimizer.Dispose();
         foreach (var parameter in owned.Concat(copies.Values))
         {
             parameter.ClearGradient();
@@ -201,12 +220,18 @@ public sealed class StageExecutor : IStageExecutor
         }
 
         weights.Dispose();
-        optimizer.Dispose();
         lossGradient.Dispose();
     }
 
+    private IReadOnlyList<(string Name, Tensor Value)> Everything() => [.. owned.Select(parameter => (parameter.Name, parameter.Value)), .. Moments()];
+
+    private IEnumerable<(string Name, Tensor Value)> Moments() =>
+        optimizer.State.Select(state => ($"optimizer.{state.Moment}.{state.Parameter}", state.Value));
+
     private Layer Build(Partition partition, int index)
     {
+        var mine = new List<Parameter>();
+        ownedByLayer.Add(mine);
         var values = new Dictionary<string, Tensor>(StringComparer.Ordinal);
         foreach (var definition in partition.Model.Layers[index].Parameters)
         {
@@ -218,6 +243,7 @@ public sealed class StageExecutor : IStageExecutor
             else
             {
                 owned.Add(parameter);
+                mine.Add(parameter);
             }
 
             values.Add(definition.Name, parameter.Value);
@@ -227,17 +253,34 @@ public sealed class StageExecutor : IStageExecutor
     }
 
     /// <summary>What the stage before handed over, or the data.</summary>
-    private Tensor Input(Pass pass, Tensor? handed) => handed is null ? Read(pass, targets: false) : Take(handed);
+    private Tensor Input(Pass pass, int microBatch, Tensor? handed)
+    {
+        if (handed is null)
+        {
+            return Read(pass, targets: false);
+        }
+
+        using (handed)
+        {
+            HandOverContract.CheckActivation(
+                $"the activation of{(pass.Training ? "" : " validation")} micro-batch {microBatch}", handed, compute, job.Batch.Sequences / job.Batch.MicroBatches);
+            return handed.to(device).detach();
+        }
+    }
 
     private Tensor Loss(Tensor output, Pass pass) => lossFunction(output, Read(pass, targets: true));
 
     private Tensor Read(Pass pass, bool targets) => samples!.Read(!pass.Training, pass.Step, pass.MicroBatch, targets, device);
 
+    private Tensor TakeTied(TiedCopy copy, Tensor handed, string what) =>
+        Take(handed, $"the {what} of tied copy {copy.Index}", Precision.Of(job.Precision.Parameters), copy.Parameter.Shape);
+
     /// <summary>A tensor that was handed over, on this stage's device and in this scope.</summary>
-    private Tensor Take(Tensor handed)
+    private Tensor Take(Tensor handed, string what, ScalarType type, IReadOnlyList<long> shape)
     {
         using (handed)
         {
+            HandOverContract.Check(what, handed, type, shape);
             return handed.to(device).detach();
         }
     }

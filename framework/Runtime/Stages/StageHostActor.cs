@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Akka.Actor;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Coordination;
+using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Stages;
@@ -19,13 +20,16 @@ internal sealed class StageHostActor : ReceiveActor
     private readonly StageHostSetup setup;
     private readonly Fence fence = new();
     private readonly Dictionary<int, IActorRef> workers = [];
+    private readonly Dictionary<int, IActorRef> rings = [];   // by worker; none where there is one replica
     private readonly Dictionary<int, StageStatus> statuses = [];
-    private readonly HashSet<int> quiet = [];
+    private int quiet;
     private Action stopLinking = () => { };
     private bool isLinking;
     private IReadOnlyDictionary<int, ITensorLink?[]> links = new Dictionary<int, ITensorLink?[]>();
     private IActorRef coordinator = ActorRefs.Nobody;
     private IActorRef? ending;
+
+    private IEnumerable<IActorRef> Actors => workers.Values.Concat(rings.Values);
 
     public StageHostActor(StageHostSetup setup)
     {
@@ -37,7 +41,7 @@ internal sealed class StageHostActor : ReceiveActor
         Receive<DescribeStages>(_ => Sender.Tell(new StagesDescribed([.. statuses.Select(entry => Describe(entry.Key, entry.Value))])));
         Receive<ReadClock>(message => Sender.Tell(new ClockRead(message.Host, message.AskedAt, Stopwatch.GetTimestamp())));
         Receive<EndStages>(message => End(message.Epoch, Sender));
-        Receive<StageQuiet>(Quiet);
+        Receive<StageQuiet>(_ => Quiet());
         Receive<Terminated>(Ended);
     }
 
@@ -58,8 +62,13 @@ internal sealed class StageHostActor : ReceiveActor
         foreach (var (worker, device) in setup.Devices)
         {
             statuses.Add(worker, new());
+            if (setup.Plan.Workers.Replicas > 1)
+            {
+                rings.Add(worker, Context.Watch(Context.ActorOf(RingActor.Props(new(setup.Plan, worker, device, message.Coordinator)), $"ring-{worker}")));
+            }
+
             var stage = new StageSetup(
-                setup.Plan, worker, credits, device, setup.CreateExecutor, statuses[worker], fence, message.Coordinator);
+                setup.Plan, worker, credits, device, setup.CreateExecutor, statuses[worker], fence, message.Coordinator, rings.GetValueOrDefault(worker));
             workers.Add(worker, Context.Watch(Context.ActorOf(StageActor.Props(stage), $"worker-{worker}")));
         }
 
@@ -78,7 +87,9 @@ internal sealed class StageHostActor : ReceiveActor
         var remote = new List<Task>();
         foreach (var (low, high) in setup.Plan.Links())
         {
-            if (workers.TryGetValue(low, out var one) & workers.TryGetValue(high, out var other))
+            // Workers of different replicas have only the ring in common.
+            var ends = setup.Plan.Workers.ReplicaOf(low) == setup.Plan.Workers.ReplicaOf(high) ? workers : rings;
+            if (ends.TryGetValue(low, out var one) & ends.TryGetValue(high, out var other))
             {
                 (table[low][high], table[high][low]) = (new InProcessLink(other!), new InProcessLink(one!));
             }
@@ -101,11 +112,11 @@ internal sealed class StageHostActor : ReceiveActor
     }
 
     private async Task LinkAsync(
-        StartStages message, int low, int high, IActorRef worker, Dictionary<int, ITensorLink?[]> table, CancellationToken cancellation)
+        StartStages message, int low, int high, IActorRef end, Dictionary<int, ITensorLink?[]> table, CancellationToken cancellation)
     {
         var (plane, name) = (setup.Plane!, new LinkName(message.Run, message.Epoch, low, high));
         var (here, peer) = table.ContainsKey(low) ? (low, high) : (high, low);
-        var receiver = new MailboxReceiver(worker, (lost, reason) => message.Coordinator.Tell(new LinkLost(message.Epoch, here, lost, reason)));
+        var receiver = new MailboxReceiver(end, (lost, reason) => message.Coordinator.Tell(new LinkLost(message.Epoch, here, lost, reason)));
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(LinkLimit);
         table[here][peer] = here == low
@@ -130,6 +141,11 @@ internal sealed class StageHostActor : ReceiveActor
         }
 
         links = message.Links;
+        foreach (var (worker, ring) in rings)
+        {
+            ring.Tell(new StartRing(message.Start.Epoch, message.Start.Step, links[worker][setup.Plan.Workers.Next(worker)]!));
+        }
+
         foreach (var (worker, row) in links)
         {
             workers[worker].Tell(new StartStage(message.Start.Epoch, message.Start.Step, row));
@@ -146,23 +162,23 @@ internal sealed class StageHostActor : ReceiveActor
         ending = asker;
         stopLinking();
         fence.Raise(epoch);
-        foreach (var worker in workers.Values)
+        foreach (var actor in Actors)
         {
-            worker.Tell(new Quieten(epoch));
+            actor.Tell(new Quieten(epoch));
         }
 
         StopWhenEmpty();
     }
 
-    private void Quiet(StageQuiet message)
+    private void Quiet()
     {
-        quiet.Add(message.Worker);
-        if (quiet.Count == workers.Count)
+        quiet++;
+        if (quiet == Actors.Count())
         {
             Close(links.Values);
-            foreach (var worker in workers.Values)
+            foreach (var actor in Actors)
             {
-                worker.Tell(PoisonPill.Instance);
+                actor.Tell(PoisonPill.Instance);
             }
         }
     }
@@ -175,8 +191,9 @@ internal sealed class StageHostActor : ReceiveActor
             return;
         }
 
-        var worker = workers.First(entry => entry.Value.Equals(message.ActorRef)).Key;
-        workers.Remove(worker);
+        var ended = rings.ContainsValue(message.ActorRef) ? rings : workers;
+        var worker = ended.First(entry => entry.Value.Equals(message.ActorRef)).Key;
+        ended.Remove(worker);
         if (ending is null)
         {
             coordinator.Tell(new StageFailed(fence.Epoch, worker, statuses[worker].ToString(), "It ended unexpectedly."));
@@ -187,7 +204,7 @@ internal sealed class StageHostActor : ReceiveActor
 
     private void StopWhenEmpty()
     {
-        if (ending is not null && workers.Count == 0 && !isLinking)
+        if (ending is not null && !Actors.Any() && !isLinking)
         {
             ending.Tell(new StagesEnded());
             Context.Stop(Self);

@@ -1,4 +1,5 @@
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.TensorPlane;
 
@@ -37,7 +38,8 @@ internal sealed record StepCommitted(long Epoch, long Step, int Worker, Interval
 /// <param name="Loss">Summed, from the last stage; 0 from the others.</param>
 internal sealed record EvaluationDone(long Epoch, long Step, int Worker, double Loss) : IControlMessage;
 
-internal sealed record ShardSaved(long Epoch, long Step, int Worker, string File, long Bytes, string Sha256, IReadOnlyList<string> Tensors) : IControlMessage;
+/// <param name="Shard">Null where the worker had nothing to save.</param>
+internal sealed record ShardSaved(long Epoch, long Step, int Worker, Shard? Shard) : IControlMessage;
 
 /// <param name="Doing">The action, or what else the worker was doing.</param>
 /// <param name="Reason">One sentence.</param>
@@ -47,13 +49,13 @@ internal sealed record StageFailed(long Epoch, int Worker, string Doing, string 
 /// <param name="Reason">One sentence.</param>
 internal sealed record FrameRefused(int Worker, string Reason) : IControlMessage;
 
-// Between a stage actor and its host, at the end.
+// Between a stage or ring actor and its host, at the end.
 
 /// <summary>Drop what is under way; from now on only this epoch counts.</summary>
 internal sealed record Quieten(long Epoch);
 
-/// <summary>The stage sends nothing more of an older epoch.</summary>
-internal sealed record StageQuiet(int Worker);
+/// <summary>The actor sends nothing more of an older epoch.</summary>
+internal sealed record StageQuiet;
 
 /// <summary>Stopwatch ticks.</summary>
 public readonly record struct Interval(long Start, long End);

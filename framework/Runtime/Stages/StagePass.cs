@@ -17,6 +17,9 @@ internal sealed class StagePass(long step, bool evaluation, IReadOnlyList<Pipeli
     /// <summary>A step's list is done and its tied gradients are on their way to their owners.</summary>
     public bool TiedGradientsSent { get; set; }
 
+    /// <summary>Those of the parameters owned here have all come and been added.</summary>
+    public bool TiedGradientsAdded { get; set; }
+
     public static StagePass Training(long step, IReadOnlyList<PipelineAction> actions) => new(step, false, actions);
 
     /// <summary>Forwards alone, in groups of as many micro-batches as there are ranks, so that all of them have work although each may hold

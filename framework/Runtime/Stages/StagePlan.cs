@@ -28,7 +28,8 @@ public sealed record StagePlan(JobFile Job, Schedule Schedule, Partition Partiti
             links.UnionWith(ranks.Select(pair => Ordered(workers.Of(replica, pair.Item1), workers.Of(replica, pair.Item2))));
             for (var rank = 0; rank < workers.Ranks; rank++)
             {
-                links.Add(Ordered(workers.Of(replica, rank), workers.Of((replica + 1) % workers.Replicas, rank)));
+                var worker = workers.Of(replica, rank);
+                links.Add(Ordered(worker, workers.Next(worker)));
             }
         }
 

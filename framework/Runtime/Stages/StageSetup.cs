@@ -8,6 +8,7 @@ namespace Pipeline.Runtime.Stages;
 /// <param name="Credits">Of every edge of the schedule.</param>
 /// <param name="Device">Where its stages run.</param>
 /// <param name="Coordinator">Gets the actor's reports.</param>
+/// <param name="Ring">The worker's ring actor; null where there is one replica.</param>
 internal sealed record StageSetup(
     StagePlan Plan,
     int Worker,
@@ -16,7 +17,8 @@ internal sealed record StageSetup(
     CreateExecutor CreateExecutor,
     StageStatus Status,
     Fence Fence,
-    IActorRef Coordinator)
+    IActorRef Coordinator,
+    IActorRef? Ring)
 {
     public Schedule Schedule => Plan.Schedule;
 

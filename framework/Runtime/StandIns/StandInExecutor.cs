@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.Stages;
 using static TorchSharp.torch;
 
@@ -12,6 +13,8 @@ internal sealed partial class StandInExecutor(Schedule schedule, ActionTimes sec
 
     public int InFlight => alive.Count;
 
+    public StageBuckets? Buckets => null;
+
     public Tensor? Forward(long step, int microBatch, Tensor? input)
     {
         alive.Add(microBatch);
@@ -20,7 +23,7 @@ internal sealed partial class StandInExecutor(Schedule schedule, ActionTimes sec
 
     public Tensor? InputGradient(int microBatch, Tensor? gradient) => Take(seconds.InputGradient[stage], gradient, stage == 0);
 
-    public void WeightGradient(int microBatch)
+    public void WeightGradient(int microBatch, Action<int, IReadOnlyList<Tensor>>? release = null)
     {
         Sleep(seconds.WeightGradient[stage]);
         alive.Remove(microBatch);

@@ -9,8 +9,11 @@ namespace Pipeline.Tensors.Operators;
 /// <param name="weights">Of the stage, for all its micro-batches.</param>
 public sealed class WeightGradients(ConstantWeights weights) : IDisposable
 {
-    private readonly List<(Tensor Leaf, Action<Tensor> Add)> pending = [];
+    private readonly List<(Tensor[] Weights, Tensor Leaf, Action<Tensor> Add)> pending = [];
     private readonly List<Tensor> kept = [];
+
+    /// <summary>The weights to whose gradients <see cref="Compute"/> will add, one entry a use.</summary>
+    public IEnumerable<Tensor> Weights => pending.SelectMany(use => use.Weights);
 
     /// <summary><c>input weight^T + bias</c>.</summary>
     /// <param name="input">(..., inputs).</param>
@@ -24,7 +27,7 @@ public sealed class WeightGradients(ConstantWeights weights) : IDisposable
         var leaf = (bias is null ? weights.Zero(type, input.device) : weights.Plain(bias, type))
             .expand(rows.shape[0], outputs).requires_grad_(is_grad_enabled());
         var output = addmm(leaf, rows, constant, 1, 1);
-        Record(leaf, rows, (outputGradient, saved) =>
+        Record(bias is null ? [weight] : [weight, bias], leaf, rows, (outputGradient, saved) =>
         {
             AddProduct(weight, outputGradient, saved);
             if (bias is not null)
@@ -41,20 +44,26 @@ public sealed class WeightGradients(ConstantWeights weights) : IDisposable
     public Tensor Embedding(Tensor weight, Tensor indices)
     {
         var rows = Operator.Embedding(weight.detach(), indices).requires_grad_(is_grad_enabled());
-        Record(rows, indices, (outputGradient, saved) => Add(weight, Operator.EmbeddingGradient(outputGradient, saved, weight.shape[0])));
+        Record([weight], rows, indices, (outputGradient, saved) => Add(weight, Operator.EmbeddingGradient(outputGradient, saved, weight.shape[0])));
         return rows;
     }
 
     /// <summary>Adds to the gradients of all weights used, in the order of use. To be called once, after the backward.</summary>
-    public void Compute()
+    /// <param name="added">Told of each use when it is done.</param>
+    public void Compute(Action<Tensor>? added = null)
     {
         using var noGradient = no_grad();
-        foreach (var (leaf, add) in pending)
+        foreach (var (used, leaf, add) in pending)
         {
             using var scope = NewDisposeScope();
             if (leaf.grad is { } outputGradient)
             {
                 add(outputGradient);
+            }
+
+            foreach (var weight in added is null ? [] : used)
+            {
+                added!(weight);
             }
         }
 
@@ -72,15 +81,16 @@ public sealed class WeightGradients(ConstantWeights weights) : IDisposable
         pending.Clear();
     }
 
+    /// <param name="used">The weights of the operator.</param>
     /// <param name="leaf">Its gradient is that of the operator's output.</param>
     /// <param name="input">What <paramref name="add"/> gets besides, without its history.</param>
-    private void Record(Tensor leaf, Tensor input, Action<Tensor, Tensor> add)
+    private void Record(Tensor[] used, Tensor leaf, Tensor input, Action<Tensor, Tensor> add)
     {
         if (leaf.requires_grad)
         {
             var saved = input.detach().DetachFromDisposeScope();
             kept.AddRange([leaf.DetachFromDisposeScope(), saved]);
-            pending.Add((leaf, outputGradient => add(outputGradient, saved)));
+            pending.Add((used, leaf, outputGradient => add(outputGradient, saved)));
         }
     }
 

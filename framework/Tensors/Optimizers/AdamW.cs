@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Optimizers;
 
-/// <summary>AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) over all parameters of a stage, through libtorch's fused kernel:
-/// one pass over memory a parameter, on any device.</summary>
+/// <summary>AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) over the parameters of a stage or pieces of them, through libtorch's fused
+/// kernel: one pass over memory a parameter, on any device. Moments exist for its pieces alone.</summary>
 public sealed class AdamW : IDisposable
 {
     private static readonly byte[] FusedAdamW = Dispatcher.Name("aten::_fused_adamw_");
@@ -15,17 +15,23 @@ public sealed class AdamW : IDisposable
     private readonly Group[] groups;
 
     public AdamW(IReadOnlyList<Parameter> parameters, OptimizerSettings settings)
+        : this([.. parameters.Select(parameter => new ParameterPiece(parameter, 0, parameter.Definition.Elements))], settings)
+    {
+    }
+
+    /// <param name="pieces">The optimizer's from here on.</param>
+    public AdamW(IReadOnlyList<ParameterPiece> pieces, OptimizerSettings settings)
     {
         this.settings = settings;
-        groups = [.. parameters.GroupBy(p => (p.Definition.Decays, p.Value.device, p.Value.dtype))
+        groups = [.. pieces.GroupBy(p => (p.Parameter.Definition.Decays, p.Value.device, p.Value.dtype))
             .Select(group => new Group([.. group], group.Key.Decays ? settings.WeightDecay : 0))];
     }
 
-    /// <summary>The first and second moments by parameter, as stored in a checkpoint: <c>exp_avg</c> and <c>exp_avg_sq</c>.</summary>
-    public IEnumerable<(string Parameter, string Moment, Tensor Value)> State => groups.SelectMany(group => group.Parameters.SelectMany((p, i) =>
+    /// <summary>The first and second moments by parameter or piece, as stored in a checkpoint: <c>exp_avg</c> and <c>exp_avg_sq</c>.</summary>
+    public IEnumerable<(string Parameter, string Moment, Tensor Value)> State => groups.SelectMany(group => group.Pieces.SelectMany((p, i) =>
         new[] { (p.Name, "exp_avg", group.First[i]), (p.Name, "exp_avg_sq", group.Second[i]) }));
 
-    /// <summary>Applies one step to every parameter from its gradient, which is scaled by <paramref name="gradientScale"/> first (clipping).</summary>
+    /// <summary>Applies one step to every piece from its gradient, which is scaled by <paramref name="gradientScale"/> first (clipping).</summary>
     /// <param name="step">Counted from 1, for the bias correction.</param>
     public void Apply(long step, double learningRate, double gradientScale)
     {
@@ -33,8 +39,8 @@ public sealed class AdamW : IDisposable
         {
             using var scope = NewDisposeScope();
             using var noGradient = no_grad();
-            var device = group.Parameters[0].Value.device;
-            var gradients = group.Parameters.Select(p => p.Gradient
+            var device = group.Pieces[0].Value.device;
+            var gradients = group.Pieces.Select(p => p.Gradient
                 ?? throw new InvalidOperationException($"Parameter {p.Name} has no gradient: no backward reached it.")).ToArray();
             var steps = tensor((float)step, device: device);
             var inverseScale = gradientScale == 1 ? null : tensor((float)(1 / gradientScale), device: device);
@@ -66,22 +72,27 @@ public sealed class AdamW : IDisposable
         {
             value.Dispose();
         }
+
+        foreach (var piece in groups.SelectMany(group => group.Pieces))
+        {
+            piece.Dispose();
+        }
     }
 
-    /// <summary>Parameters that one kernel call updates together.</summary>
-    private sealed class Group(Parameter[] parameters, double decay)
+    /// <summary>Pieces that one kernel call updates together.</summary>
+    private sealed class Group(ParameterPiece[] pieces, double decay)
     {
-        public Parameter[] Parameters => parameters;
+        public ParameterPiece[] Pieces => pieces;
 
         public double Decay => decay;
 
-        public Tensor[] Values { get; } = [.. parameters.Select(p => p.Value)];
+        public Tensor[] Values { get; } = [.. pieces.Select(p => p.Value)];
 
-        public Tensor[] First { get; } = [.. parameters.Select(Zeros)];
+        public Tensor[] First { get; } = [.. pieces.Select(Zeros)];
 
-        public Tensor[] Second { get; } = [.. parameters.Select(Zeros)];
+        public Tensor[] Second { get; } = [.. pieces.Select(Zeros)];
 
-        private static Tensor Zeros(Parameter parameter) =>
-            zeros_like(parameter.Value, requires_grad: false).DetachFromDisposeScope();
+        private static Tensor Zeros(ParameterPiece piece) =>
+            zeros_like(piece.Value, requires_grad: false).DetachFromDisposeScope();
     }
 }

@@ -33,6 +33,16 @@ public class GradientClipTests
         Assert.NotEqual(Math.Sqrt(big), Math.Sqrt(big + 16));
     }
 
+    /// <summary>Pieces of a parameter that replicas have; the reports that they are in are ordered by worker, not by arrival.</summary>
+    [Fact]
+    public void Squares_of_one_name_are_added_in_the_order_given()
+    {
+        var big = Math.Pow(2, 53);
+        var ones = Enumerable.Range(0, 16).Select(_ => KeyValuePair.Create("b", 1.0)).ToArray();
+        Assert.Equal(Math.Sqrt(big + 16), GradientClip.Norm([.. ones, KeyValuePair.Create("b", big), KeyValuePair.Create("a", 0.0)]));
+        Assert.Equal(Math.Sqrt(big), GradientClip.Norm([KeyValuePair.Create("b", big), .. ones, KeyValuePair.Create("a", 0.0)]));
+    }
+
     [Theory]
     [InlineData(0.5, 1, 1)] // Below the limit nothing changes.
     [InlineData(0, 1, 1)]

@@ -30,6 +30,14 @@ public class PlannerTests
     }
 
     [Fact]
+    public void Replicas_that_share_the_optimizer_have_each_their_part_of_the_moments()
+    {
+        LayerProfile[] tied = [.. Model[..5], Model[5] with { TiedBytes = 30 }];
+        var planner = new Planner(tied, new("none"), ["auto"], 0, null, optimizerShards: 4);
+        Assert.Equal([(2 * 250) + (2 * 250 / 4) + (2 * 20), (2 * 250) + (2 * 220 / 4) + (1 * 20)], planner.Predict(ScheduleCatalog.Create("1f1b", 2, 1, 4))!.Bytes);
+    }
+
+    [Fact]
     public void A_recomputed_stage_keeps_its_input_and_one_micro_batch_and_runs_forward_twice()
     {
         var prediction = Plan("stage").Predict(ScheduleCatalog.Create("gpipe", 2, 1, 4))!;

@@ -1,4 +1,5 @@
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.Stages;
 using static TorchSharp.torch;
 
@@ -9,11 +10,13 @@ internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
 {
     public int InFlight => inner.InFlight;
 
+    public StageBuckets? Buckets => inner.Buckets;
+
     public virtual Tensor? Forward(long step, int microBatch, Tensor? input) => inner.Forward(step, microBatch, input);
 
     public virtual Tensor? InputGradient(int microBatch, Tensor? gradient) => inner.InputGradient(microBatch, gradient);
 
-    public virtual void WeightGradient(int microBatch) => inner.WeightGradient(microBatch);
+    public virtual void WeightGradient(int microBatch, Action<int, IReadOnlyList<Tensor>>? release) => inner.WeightGradient(microBatch, release);
 
     public Tensor? Evaluate(int batch, int microBatch, Tensor? input) => inner.Evaluate(batch, microBatch, input);
 
@@ -56,10 +59,10 @@ internal sealed class FailingExecutor(IStageExecutor inner, int stage, ActionKin
         return base.InputGradient(microBatch, gradient);
     }
 
-    public override void WeightGradient(int microBatch)
+    public override void WeightGradient(int microBatch, Action<int, IReadOnlyList<Tensor>>? release)
     {
         Plant(ActionKind.WeightGradient, microBatch, null);
-        base.WeightGradient(microBatch);
+        base.WeightGradient(microBatch, release);
     }
 
     private void Plant(ActionKind action, int microBatch, Tensor? handed)

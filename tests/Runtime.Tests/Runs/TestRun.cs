@@ -44,13 +44,17 @@ internal sealed class TestRun : IDisposable
     public Task<RunSummary> ResumeAsync(params string[] overrides) => RunAsync(true, overrides, null, CancellationToken.None);
 
     /// <param name="wrap">Puts something around a stage's executor.</param>
-    public async Task<RunSummary> RunAsync(
-        bool resume, string[] overrides, Func<int, IStageExecutor, IStageExecutor>? wrap, CancellationToken stop)
+    public Task<RunSummary> RunAsync(bool resume, string[] overrides, Func<int, IStageExecutor, IStageExecutor>? wrap, CancellationToken stop) =>
+        RunReplicasAsync(resume, overrides, (_, stage, executor) => wrap is null ? executor : wrap(stage, executor), stop);
+
+    /// <param name="wrap">Puts something around the executor of a replica's stage.</param>
+    public async Task<RunSummary> RunReplicasAsync(
+        bool resume, string[] overrides, Func<int, int, IStageExecutor, IStageExecutor> wrap, CancellationToken stop)
     {
         using var plan = Plan(resume, overrides);
         return await TrainingRun.RunAsync(
             plan,
-            (worker, stage, device) => plan.Stages.CreateExecutor(worker, stage, device) is var executor && wrap is null ? executor : wrap(stage, executor),
+            (worker, stage, device) => wrap(plan.Stages.Workers.ReplicaOf(worker), stage, plan.Stages.CreateExecutor(worker, stage, device)),
             new Observer(this),
             stop);
     }

@@ -52,6 +52,35 @@ public class AdamWTests
         Assert.Equal("Parameter matrix has no gradient: no backward reached it.", failure.Message);
     }
 
+    /// <summary>Cut at multiples of 64 elements, every element is computed by the same instructions as in the whole.</summary>
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void Pieces_get_the_bits_of_the_whole(ScalarType type)
+    {
+        using var scope = NewDisposeScope();
+        using var whole = new Parameter(new("p", [7, 61], Initialization.Normal(1)), 1, type, CPU);
+        using var cut = new Parameter(new("p", [7, 61], Initialization.Normal(1)), 1, type, CPU);
+        using var one = new AdamW([whole], Settings);
+        ParameterPiece[] pieces = [new(cut, 0, 64), new(cut, 64, 192), new(cut, 192, 427)];
+        using var three = new AdamW(pieces, Settings);
+        using var random = new Generator(5);
+        for (var step = 1; step <= 5; step++)
+        {
+            var gradient = empty(427).normal_(0, 1, random).to(type);
+            whole.Value.grad = gradient.clone().view(7, 61);
+            cut.Value.grad = gradient.clone().view(7, 61);
+            pieces[1].Sum = gradient.narrow(0, 64, 128).clone();   // may have come from elsewhere
+            one.Apply(step, 1e-2, 0.7);
+            three.Apply(step, 1e-2, 0.7);
+        }
+
+        Assert.Equal(0, (whole.Value.detach() - cut.Value.detach()).abs().max().to(ScalarType.Float32).item<float>());
+        Assert.Equal(["p[0:64]", "p[64:192]", "p[192:427]"], three.State.Where(state => state.Moment == "exp_avg").Select(state => state.Parameter));
+        var moments = cat([.. three.State.Where(state => state.Moment == "exp_avg_sq").Select(state => state.Value)]).view(7, 61);
+        Assert.Equal(0, (moments - one.State.Last().Value).abs().max().to(ScalarType.Float32).item<float>());
+    }
+
     private static Parameter Parameter(string name, params long[] shape) =>
         new(new(name, shape, Initialization.Normal(1)), 1, ScalarType.Float32, CPU);
 

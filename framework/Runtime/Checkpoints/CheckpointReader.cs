@@ -1,0 +1,64 @@
+using Pipeline.Core;
+using Pipeline.Tensors.SafeTensors;
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Checkpoints;
+
+/// <summary>Reads tensors of a checkpoint by name, whole or in pieces, however they were saved. For one thread.</summary>
+public sealed class CheckpointReader : IDisposable
+{
+    private readonly string directory;
+    private readonly TensorIndex index;
+    private readonly Dictionary<string, SafeTensorsFile> open = new(StringComparer.Ordinal);
+
+    internal CheckpointReader(string directory, TensorIndex index) => (this.directory, this.index) = (directory, index);
+
+    /// <param name="name">Of a tensor, or with <c>[start:end]</c> behind it of a piece of one.</param>
+    /// <param name="destination">Overwritten.</param>
+    /// <exception cref="BadInputException">The checkpoint lacks the tensor, or it has another shape or type.</exception>
+    public void ReadInto(string name, Tensor destination)
+    {
+        var (parts, start) = index.Find(name, destination.numel());
+        if (parts is [var only] && only.Name == name)
+        {
+            FileOf(only).ReadInto(name, destination);
+            return;
+        }
+
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var flat = destination.detach().view(-1);
+        foreach (var part in parts)
+        {
+            using var saved = FileOf(part).Read(part.Name);
+            var elements = saved.numel();
+            if (saved.dtype != destination.dtype || (part.End is { } end ? saved.dim() != 1 || end - part.Start != elements : elements < start + flat.numel()))
+            {
+                throw new BadInputException(
+                    $"Tensor '{part.Name}' of '{FileOf(part).Path}' is {saved.dtype} [{string.Join(", ", saved.shape)}], "
+                    + $"but elements {start} to {start + flat.numel()} of a {destination.dtype} are needed.");
+            }
+
+            var (from, to) = (Math.Max(start, part.Start), Math.Min(start + flat.numel(), part.Start + elements));
+            flat.narrow(0, from - start, to - from).copy_(saved.view(-1).narrow(0, from - part.Start, to - from));
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var shard in open.Values)
+        {
+            shard.Dispose();
+        }
+    }
+
+    private SafeTensorsFile FileOf(TensorPart part)
+    {
+        if (!open.TryGetValue(part.File, out var shard))
+        {
+            open[part.File] = shard = SafeTensorsFile.Open(Path.Combine(directory, part.File));
+        }
+
+        return shard;
+    }
+}
