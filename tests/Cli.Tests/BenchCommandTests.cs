@@ -35,7 +35,7 @@ public sealed class BenchCommandTests : IDisposable
     [Fact]
     public void Tensors_go_between_two_processes_every_way()
     {
-        var (code, output, errors) = Command.Run(folder.Path, "bench", "transport", "--rounds", "1", "--seconds", "0.05", "--json");
+        var (code, output, errors) = Command.Run(folder.Path, "bench", "transport", "--rounds", "1", "--seconds", "0.2", "--json");
         Assert.Equal((0, ""), (code, errors));
         var result = JsonDocument.Parse(output).RootElement;
         var ways = result.GetProperty("throughput").EnumerateArray().Select(one => (one.GetProperty("transport").GetString(), one.GetProperty("bytes").GetInt32()));

@@ -82,8 +82,8 @@ internal sealed class PlaneListener(Socket listening, TlsIdentity? identity, Exp
             if (expected.Join(link, hello, open) is { } all)
             {
                 var made = new SocketLink(link.Name, isDialler: false, link.Receiver, refusals, peer, all, maximumBytes);
-                link.Link.SetResult(made);
                 made.Start();
+                link.Link.SetResult(made);
             }
         }
         catch (Exception problem)
