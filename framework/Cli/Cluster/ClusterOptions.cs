@@ -44,7 +44,7 @@ internal sealed class ClusterOptions
     public ClusterSettings Visitor(ParseResult parsed)
     {
         var settings = Settings(parsed);
-        return settings with { Node = settings.Node with { Port = 0, Name = "" } };
+        return settings with { Node = settings.Node with { Port = 0, Name = "" }, TensorPlane = settings.TensorPlane with { Port = 0 } };
     }
 
     public static void Check(ClusterSettings settings)

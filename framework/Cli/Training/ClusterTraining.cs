@@ -38,13 +38,13 @@ internal sealed record ClusterTraining(ClusterSettings Settings, string? Join, i
         await using var nodes = Processes is { } count
             ? NodeProcesses.Start($"{member.Address.Host}:{member.Address.Port}", OfferedDevices.Spread(plan.Job.Device[0], count), NodeOptions)
             : null;
-        var preparing = ClusterRun.PrepareAsync(member.System, plan, Processes ?? 1, JoinLimit, stop);
+        var preparing = ClusterRun.PrepareAsync(member, Settings, plan, Processes ?? 1, JoinLimit, stop);
         if (nodes is not null && await Task.WhenAny(preparing, nodes.FirstEnded) != preparing)
         {
             throw new IOException(await nodes.FirstEnded);
         }
 
-        var run = await preparing;
+        using var run = await preparing;
         return await run.RunAsync(view(), stop);
     }
 }

@@ -5,12 +5,13 @@ using Pipeline.Core;
 using Pipeline.Core.Configuration;
 using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Runs;
+using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Cluster;
 
 /// <summary>A job on its way through the nodes of a cluster: placed, prepared on every node, then trained. This process is a member too, and
 /// has the coordinator and the run's records.</summary>
-public sealed class ClusterRun
+public sealed class ClusterRun : IDisposable
 {
     /// <summary>Nodes of the cluster that offer devices.</summary>
     public const string NodeRole = "node";
@@ -25,9 +26,12 @@ public sealed class ClusterRun
     private readonly Guid run;
     private readonly IReadOnlyList<HostedWorkers> hosts;
 
-    private ClusterRun(ActorSystem system, TrainingPlan plan, Guid run, IReadOnlyList<HostedWorkers> hosts)
+    private readonly SocketPlane plane;
+
+    private ClusterRun(ActorSystem system, SocketPlane plane, TrainingPlan plan, Guid run, IReadOnlyList<HostedWorkers> hosts)
     {
         this.system = system;
+        this.plane = plane;
         this.plan = plan;
         this.run = run;
         this.hosts = hosts;
@@ -40,12 +44,16 @@ public sealed class ClusterRun
         [.. (await MembersAsync(system, expected, limit, stop)).Values];
 
     /// <summary>Chooses where each worker runs and has every node open what it needs.</summary>
+    /// <param name="member">This process.</param>
+    /// <param name="settings">Its own.</param>
     /// <param name="expected">How many nodes to wait for.</param>
     /// <param name="stop">Gives up.</param>
     /// <exception cref="BadInputException">There is no place for the job, or a node refuses it; the sentence names the node.</exception>
     /// <exception cref="IOException">The nodes do not come, or one does not answer.</exception>
-    public static async Task<ClusterRun> PrepareAsync(ActorSystem system, TrainingPlan plan, int expected, TimeSpan limit, CancellationToken stop)
+    public static async Task<ClusterRun> PrepareAsync(
+        ClusterNode member, ClusterSettings settings, TrainingPlan plan, int expected, TimeSpan limit, CancellationToken stop)
     {
+        var system = member.System;
         var members = await MembersAsync(system, expected, limit, stop);
         var (job, workers) = (plan.Job, plan.Stages.Workers);
         var placed = job.Parallel.Placement is { } pinned
@@ -61,7 +69,7 @@ public sealed class ClusterRun
         {
             var hosts = await Task.WhenAll(preparations);
             plan.Places = [.. placed.Select(place => new WorkerPlace(place.Node.Name, place.Node.Process, place.Device))];
-            return new(system, plan, run, hosts);
+            return new(system, SocketPlane.Listen(settings.Plane(member.Identity)), plan, run, hosts);
         }
         catch
         {
@@ -99,7 +107,9 @@ public sealed class ClusterRun
 
     /// <param name="stop">Ends the run cleanly after the step under way, with a checkpoint.</param>
     /// <returns>What came of it; failures too.</returns>
-    public Task<RunSummary> RunAsync(IRunObserver observer, CancellationToken stop) => TrainingRun.RunAsync(system, plan, hosts, run, observer, stop);
+    public Task<RunSummary> RunAsync(IRunObserver observer, CancellationToken stop) => TrainingRun.RunAsync(system, plan, hosts, run, plane, observer, stop);
+
+    public void Dispose() => plane.Dispose();
 
     private static async Task<IReadOnlyDictionary<Address, NodeDescription>> MembersAsync(
         ActorSystem system, int expected, TimeSpan limit, CancellationToken stop)

@@ -1,6 +1,8 @@
 using Akka.Configuration;
 using Pipeline.Core.Configuration;
 using Pipeline.Runtime.Jobs;
+using Pipeline.Runtime.TensorPlane;
+using Pipeline.Runtime.Trust;
 
 namespace Pipeline.Runtime.Cluster;
 
@@ -21,6 +23,10 @@ public sealed record ClusterSettings(
 
     /// <summary>Akka's settings, and those of our dispatchers.</summary>
     internal Config Akka { get; init; } = Config.Empty;
+
+    /// <summary>Of this process's end of the tensor plane.</summary>
+    internal PlaneSettings Plane(TlsIdentity? identity) =>
+        new(Node.Host, TensorPlane.Port, identity, TensorPlane.MaximumFrameBytes, identity is null ? null : TensorPlane.Streams);
 
     /// <summary>The built-in settings with those of a file laid over them.</summary>
     /// <param name="path">The user's file, as the user wrote it; null for the built-in settings alone.</param>

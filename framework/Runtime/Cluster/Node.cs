@@ -1,6 +1,5 @@
 using Pipeline.Core;
 using Pipeline.Runtime.TensorPlane;
-using Pipeline.Runtime.Trust;
 using Pipeline.Tensors.Loading;
 using Pipeline.Tensors.Models;
 
@@ -50,7 +49,7 @@ public sealed class Node : IAsyncDisposable
         // Before the node joins, so that whoever sees it up finds it ready.
         void Offer(ClusterNode member)
         {
-            plane = SocketPlane.Listen(Plane(settings, member.Identity), refused => member.Refusals.Warn("tensor plane", $"Refused: {refused}"));
+            plane = SocketPlane.Listen(settings.Plane(member.Identity), refused => member.Refusals.Warn("tensor plane", $"Refused: {refused}"));
             var address = $"{member.Address.Host}:{member.Address.Port}";
             var name = settings.Node.Name.Length > 0 ? settings.Node.Name : address;
             description = new(
@@ -70,9 +69,6 @@ public sealed class Node : IAsyncDisposable
     private static Dictionary<string, long> Refused(ClusterNode member, SocketPlane plane) => member.Refusals.Counts
         .Concat(plane.Refusals.Counts.Where(entry => entry.Value > 0).Select(entry => KeyValuePair.Create($"tensor plane: {entry.Key}".ToLowerInvariant(), entry.Value)))
         .ToDictionary(StringComparer.Ordinal);
-
-    private static PlaneSettings Plane(ClusterSettings settings, TlsIdentity? identity) => new(
-        settings.Node.Host, settings.TensorPlane.Port, identity, settings.TensorPlane.MaximumFrameBytes, identity is null ? null : settings.TensorPlane.Streams);
 
     public async ValueTask DisposeAsync()
     {

@@ -37,6 +37,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private readonly int[] hostOf;
     private IReadOnlyList<HostedWorkers> hosts = [];
     private HostClocks clocks = new(0);
+    private readonly List<ITensorLink> lifeLines = [];
     private long epoch;
     private long step;
     private long stepBegan;
@@ -81,7 +82,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         Receive<ClockRead>(message => clocks.Answered(message.Host, message.AskedAt, message.Ticks));
         Receive<EndRun>(_ => End());
         Receive<StagesEnded>(_ => HostEnded());
-        Receive<Terminated>(Lost);
+        Receive<LifeLineTied>(message => lifeLines.Add(message.Link));
+        Receive<HostLost>(message => Lost(hosts[message.Host], message.Reason));
+        Receive<Terminated>(message => Lost(hosts.FirstOrDefault(host => host.Host.Equals(message.ActorRef)), "The cluster has removed it."));
         Receive<StopRun>(_ => stopping = true);
         Receive<LookForStall>(_ => LookForStall());
     }
@@ -105,6 +108,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             return true;
         }
     }
+
+    protected override void PostStop() => lifeLines.ForEach(link => link.Dispose());
 
     private void Start(StartRun message)
     {
@@ -136,6 +141,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         foreach (var host in hosts)
         {
             host.Host.Tell(new StartStages(epoch, step, message.Run, addresses, Self));
+        }
+
+        for (var host = 0; host < hosts.Count && message.Plane is { } plane; host++)
+        {
+            TieLifeLine(host, message.Run, plane);
         }
 
         Timers.StartPeriodicTimer("stall", Coordination.LookForStall.Instance, TimeSpan.FromSeconds(1));
@@ -332,11 +342,25 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
     }
 
-    private void Lost(Terminated message)
+    /// <summary>So that the end of a process is noticed by its socket, long before the cluster removes it.</summary>
+    private void TieLifeLine(int host, Guid run, ITensorPlane plane)
     {
-        if (hosts.FirstOrDefault(host => host.Host.Equals(message.ActorRef)) is { } lost && ending is null)
+        var self = Self;
+        plane.DialAsync(
+            hosts[host].Address!,
+            new(run, epoch, LinkName.Coordinator, hosts[host].Workers.Min()),
+            new LifeLine(reason => self.Tell(new HostLost(host, reason))),
+            CancellationToken.None).PipeTo(
+                self,
+                success: link => new LifeLineTied(link),
+                failure: failure => new HostLost(host, FailureSentence.Of(failure)));
+    }
+
+    private void Lost(HostedWorkers? lost, string reason)
+    {
+        if (lost is not null && ending is null)
         {
-            Fail($"The node {lost.Node} was lost, and with it {string.Join(", ", lost.Workers.Select(workers.NameOf))}.");
+            Fail($"The node {lost.Node} was lost, and with it {string.Join(", ", lost.Workers.Select(workers.NameOf))}: {reason}");
         }
     }
 
@@ -448,4 +472,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     }
 
     private static double Seconds(long ticks) => Stopwatch.GetElapsedTime(0, ticks).TotalSeconds;
+
+    private sealed record LifeLineTied(ITensorLink Link);
+
+    private sealed record HostLost(int Host, string Reason);
 }

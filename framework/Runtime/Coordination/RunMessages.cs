@@ -5,7 +5,8 @@ namespace Pipeline.Runtime.Coordination;
 
 /// <summary>Start the stages and train.</summary>
 /// <param name="Run">The run's secret.</param>
-internal sealed record StartRun(Guid Run, IReadOnlyList<HostedWorkers> Hosts);
+/// <param name="Plane">This process's end of the tensor plane; null where all workers are in this process.</param>
+internal sealed record StartRun(Guid Run, IReadOnlyList<HostedWorkers> Hosts, ITensorPlane? Plane);
 
 /// <summary>A process that is ready to start its workers.</summary>
 /// <param name="Node">Its name.</param>

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.Configuration;
 using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Stages;
+using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Runs;
 
@@ -26,7 +27,7 @@ public static class TrainingRun
         var host = system.ActorOf(StageHostActor.Props(new(plan.Stages, devices, createExecutor, null)), "host");
         try
         {
-            return await RunAsync(system, plan, [new(host, Environment.MachineName, [.. devices.Keys], null)], Guid.Empty, observer, stop);
+            return await RunAsync(system, plan, [new(host, Environment.MachineName, [.. devices.Keys], null)], Guid.Empty, null, observer, stop);
         }
         finally
         {
@@ -36,15 +37,22 @@ public static class TrainingRun
 
     /// <summary>Trains through workers that are ready to start in other processes, or in this one.</summary>
     /// <param name="run">The run's secret.</param>
+    /// <param name="plane">This process's end of the tensor plane; null where all workers are in this process.</param>
     internal static async Task<RunSummary> RunAsync(
-        ActorSystem system, TrainingPlan plan, IReadOnlyList<HostedWorkers> hosts, Guid run, IRunObserver observer, CancellationToken stop)
+        ActorSystem system,
+        TrainingPlan plan,
+        IReadOnlyList<HostedWorkers> hosts,
+        Guid run,
+        ITensorPlane? plane,
+        IRunObserver observer,
+        CancellationToken stop)
     {
         plan.Directory.Open(Core.Configuration.SettingsWriter.Write(plan.Job), plan.Schedule.ToCsv(), plan.Resumed?.Manifest.Step);
         using var recorder = new RunRecorder(plan.Directory, observer, plan.Resumed?.Manifest.Step ?? 0);
         var outcome = new TaskCompletionSource<RunSummary>(TaskCreationOptions.RunContinuationsAsynchronously);
         system.ActorOf(FrameReaper.Props());
         var coordinator = system.ActorOf(CoordinatorActor.Props(plan, recorder, outcome), "coordinator");
-        coordinator.Tell(new StartRun(run, hosts));
+        coordinator.Tell(new StartRun(run, hosts, plane));
         await using var registration = stop.Register(() => coordinator.Tell(StopRun.Instance));
         try
         {

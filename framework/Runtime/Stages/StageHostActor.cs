@@ -27,6 +27,7 @@ internal sealed class StageHostActor : ReceiveActor
     private bool isLinking;
     private IReadOnlyDictionary<int, ITensorLink?[]> links = new Dictionary<int, ITensorLink?[]>();
     private IActorRef coordinator = ActorRefs.Nobody;
+    private ITensorLink? lifeLine;
     private IActorRef? ending;
 
     private IEnumerable<IActorRef> Actors => workers.Values.Concat(rings.Values);
@@ -43,6 +44,7 @@ internal sealed class StageHostActor : ReceiveActor
         Receive<EndStages>(message => End(message.Epoch, Sender));
         Receive<StageQuiet>(_ => Quiet());
         Receive<Terminated>(Ended);
+        Receive<CoordinatorLost>(_ => EndWithoutCoordinator());
     }
 
     public static Props Props(StageHostSetup setup) =>
@@ -51,7 +53,11 @@ internal sealed class StageHostActor : ReceiveActor
     /// <summary>A restart would come back with fresh weights.</summary>
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
 
-    protected override void PostStop() => Close(links.Values);
+    protected override void PostStop()
+    {
+        Close(links.Values);
+        lifeLine?.Dispose();
+    }
 
     private void Start(StartStages message)
     {
@@ -76,12 +82,12 @@ internal sealed class StageHostActor : ReceiveActor
         (stopLinking, isLinking) = (linking.Cancel, true);
         _ = LinkAsync(message, linking.Token).PipeTo(
             Self,
-            success: made => new Linked(message, made, null),
-            failure: failure => new Linked(message, links, FailureSentence.Of(failure)));
+            success: made => new Linked(message, made.Table, made.LifeLine, null),
+            failure: failure => new Linked(message, links, null, FailureSentence.Of(failure)));
     }
 
     /// <summary>For each of this process's workers its links by the other worker's number.</summary>
-    private async Task<IReadOnlyDictionary<int, ITensorLink?[]>> LinkAsync(StartStages message, CancellationToken cancellation)
+    private async Task<(IReadOnlyDictionary<int, ITensorLink?[]> Table, ITensorLink? LifeLine)> LinkAsync(StartStages message, CancellationToken cancellation)
     {
         var table = workers.Keys.ToDictionary(worker => worker, _ => new ITensorLink?[setup.Plan.Workers.Count]);
         var remote = new List<Task>();
@@ -99,16 +105,33 @@ internal sealed class StageHostActor : ReceiveActor
             }
         }
 
+        var line = AwaitCoordinatorAsync(message, cancellation);
         try
         {
             await Task.WhenAll(remote);
-            return table;
+            return (table, await line);
         }
         catch
         {
             Close(table.Values);
             throw;
         }
+    }
+
+    /// <summary>The coordinator's link to this process; null where it is in it.</summary>
+    private async Task<ITensorLink?> AwaitCoordinatorAsync(StartStages message, CancellationToken cancellation)
+    {
+        var first = setup.Devices.Keys.Min();
+        if (setup.Plane is null || message.Addresses[first] is null)
+        {
+            return null;
+        }
+
+        var self = Self;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(LinkLimit);
+        return await setup.Plane.AcceptAsync(
+            new(message.Run, message.Epoch, LinkName.Coordinator, first), new LifeLine(_ => self.Tell(new CoordinatorLost())), limit.Token);
     }
 
     private async Task LinkAsync(
@@ -130,6 +153,7 @@ internal sealed class StageHostActor : ReceiveActor
         if (ending is not null)
         {
             Close(message.Links.Values);
+            message.LifeLine?.Dispose();
             StopWhenEmpty();
             return;
         }
@@ -140,7 +164,7 @@ internal sealed class StageHostActor : ReceiveActor
             return;
         }
 
-        links = message.Links;
+        (links, lifeLine) = (message.Links, message.LifeLine);
         foreach (var (worker, ring) in rings)
         {
             ring.Tell(new StartRing(message.Start.Epoch, message.Start.Step, links[worker][setup.Plan.Workers.Next(worker)]!));
@@ -187,7 +211,7 @@ internal sealed class StageHostActor : ReceiveActor
     {
         if (message.ActorRef.Equals(coordinator))
         {
-            End(fence.Epoch + 1, ActorRefs.Nobody);
+            EndWithoutCoordinator();
             return;
         }
 
@@ -200,6 +224,14 @@ internal sealed class StageHostActor : ReceiveActor
         }
 
         StopWhenEmpty();
+    }
+
+    private void EndWithoutCoordinator()
+    {
+        if (ending is null)
+        {
+            End(fence.Epoch + 1, ActorRefs.Nobody);
+        }
     }
 
     private void StopWhenEmpty()
@@ -221,5 +253,7 @@ internal sealed class StageHostActor : ReceiveActor
 
     /// <param name="Links">For each worker of this process its links, by the other worker's number.</param>
     /// <param name="Problem">Why there are none; null when there are.</param>
-    private sealed record Linked(StartStages Start, IReadOnlyDictionary<int, ITensorLink?[]> Links, string? Problem);
+    private sealed record Linked(StartStages Start, IReadOnlyDictionary<int, ITensorLink?[]> Links, ITensorLink? LifeLine, string? Problem);
+
+    private sealed record CoordinatorLost;
 }

@@ -5,4 +5,8 @@ namespace Pipeline.Runtime.TensorPlane;
 /// <param name="Epoch">Links of an older epoch are refused.</param>
 /// <param name="Dialler">The worker that opens the connection: the one with the lower number.</param>
 /// <param name="Listener">The worker that it is opened to.</param>
-internal readonly record struct LinkName(Guid Run, long Epoch, int Dialler, int Listener);
+internal readonly record struct LinkName(Guid Run, long Epoch, int Dialler, int Listener)
+{
+    /// <summary>Instead of a worker's number: the coordinator, which has a link to each process for one purpose, to see at once when it is gone.</summary>
+    public const int Coordinator = -1;
+}

@@ -39,7 +39,7 @@ public class MessageCountTests
         var host = system.ActorOf(StageHostActor.Props(new(plan.Stages, devices, (_, stage, _) => new StandInExecutor(schedule, seconds, stage), null)));
         var between = system.ActorOf(Props.Create(() => new Between(host, count)));
         var summary = await TrainingRun.RunAsync(
-            system, plan, [new(between, "here", [.. devices.Keys], null)], Guid.Empty, new Silent(), TestContext.Current.CancellationToken);
+            system, plan, [new(between, "here", [.. devices.Keys], null)], Guid.Empty, null, new Silent(), TestContext.Current.CancellationToken);
         await system.Terminate();
 
         Assert.Equal("completed", summary.Outcome);
