@@ -10,6 +10,7 @@ namespace Pipeline.Runtime.Checkpoints;
 /// <param name="Characters">The character tokenizer's table in the order of ids; null with others.</param>
 /// <param name="Job">The job file as resolved.</param>
 /// <param name="AccumulatesAscending">Of the schedule: in which order gradients were added up.</param>
+/// <param name="InstructionSet">Of libtorch's kernels; null where an older version did not record it.</param>
 public sealed record Manifest(
     int Format,
     long Step,
@@ -20,7 +21,8 @@ public sealed record Manifest(
     IReadOnlyList<DataFile> Data,
     string Job,
     IReadOnlyList<Shard> Shards,
-    bool AccumulatesAscending = true)
+    bool AccumulatesAscending = true,
+    string? InstructionSet = null)
 {
     public const int CurrentFormat = 1;
 

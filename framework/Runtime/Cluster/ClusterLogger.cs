@@ -66,6 +66,7 @@ internal sealed class ClusterLogger : ReceiveActor, IRequiresMessageQueue<ILogge
     /// cluster tells that it cannot be reached; a message that one of our serializers refused, by itself or as the content of a selection's.</summary>
     private static bool IsToldAlready(string place, string text) => place == "TcpClientHandler"
         || text.StartsWith("Disassociated", StringComparison.Ordinal)
+        || text.StartsWith("Tried to associate with unreachable remote address", StringComparison.Ordinal)
         || (text.StartsWith("Association with remote system", StringComparison.Ordinal) && text.Contains("Disassociated", StringComparison.Ordinal))
         || text.Contains(RefusingSerializer.Unread, StringComparison.Ordinal)
         || text.Contains("[SerializerId=1,", StringComparison.Ordinal)

@@ -68,7 +68,8 @@ public sealed class ClusterRun : IDisposable
         try
         {
             var hosts = await Task.WhenAll(preparations);
-            plan.Places = [.. placed.Select(place => new WorkerPlace(place.Node.Name, place.Node.Process, place.Device))];
+            plan.Place(
+                [.. placed.Select(place => new WorkerPlace(place.Node.Name, place.Node.Process, place.Device))], placed[0].Node.Software.InstructionSet);
             return new(system, SocketPlane.Listen(settings.Plane(member.Identity)), plan, run, hosts);
         }
         catch

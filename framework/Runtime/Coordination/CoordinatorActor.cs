@@ -117,9 +117,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         var resumed = plan.Resumed is null ? "" : $", continuing {plan.Resumed.Directory}";
         var replicas = workers.Replicas == 1 ? "" : $" of each of {workers.Replicas} replicas";
         recorder.Event("start", $"{plan.Job.Job.Name}: {plan.Partition.Model.ParameterCount:N0} parameters on {workers.Ranks} stages{replicas}{resumed}.");
-        foreach (var refused in plan.Refused)
+        foreach (var warning in plan.Warnings)
         {
-            recorder.Event("warning", $"A checkpoint was passed over: {refused}");
+            recorder.Event("warning", warning);
         }
 
         var addresses = new PlaneAddress?[workers.Count];
@@ -308,7 +308,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             plan.Corpus.Files,
             SettingsWriter.Write(plan.Job),
             [.. shards.Select(saved => saved.Shard).OfType<Shard>()],
-            plan.Schedule.AccumulatesAscending));
+            plan.Schedule.AccumulatesAscending,
+            plan.InstructionSet));
         lastSaved = step;
         recorder.Event("checkpoint", $"Checkpoint of step {step}.", path: lastCheckpoint);
         Next();

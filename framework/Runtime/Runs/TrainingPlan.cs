@@ -19,7 +19,7 @@ namespace Pipeline.Runtime.Runs;
 public sealed class TrainingPlan : IDisposable
 {
     private readonly OpenedJob opened;
-    private readonly List<string> refused = [];
+    private readonly List<string> warnings = [];
 
     /// <param name="path">The job file.</param>
     /// <param name="overrides"><c>a.b=c</c> each.</param>
@@ -35,7 +35,7 @@ public sealed class TrainingPlan : IDisposable
             Job = opened.Job;
             Directory = new RunDirectory(Job.Job.Directory);
             Directory.Check(path);
-            LibTorch.Load();
+            InstructionSet = LibTorch.Load().InstructionSet;
             CheckPlacement(elsewhere);
             Devices = elsewhere ? [] : Runs.Devices.Place(Job.Device, Job.Parallel.Stages * Job.Parallel.Replicas);
             Resumed = resume ? Newest(opened.Settings) : null;
@@ -53,6 +53,11 @@ public sealed class TrainingPlan : IDisposable
         var split = LayerSplit.CountsOf(opened.Model.Layers.Count, Partition.Cuts).Select(count => count.ToString(CultureInfo.InvariantCulture));
         Job = Job with { Parallel = Job.Parallel with { Split = [.. split] } };
         Stages = new(Job, Schedule, Partition, Samples, Resumed);
+        if (!elsewhere)
+        {
+            CheckInstructions();
+        }
+
         Places = [.. Devices.Select(device => new WorkerPlace(Environment.MachineName, Environment.ProcessId, device.ToString()))];
     }
 
@@ -79,13 +84,16 @@ public sealed class TrainingPlan : IDisposable
     public IReadOnlyList<Device> Devices { get; }
 
     /// <summary>Where each worker runs; known elsewhere when the cluster has placed them.</summary>
-    public IReadOnlyList<WorkerPlace> Places { get; internal set; }
+    public IReadOnlyList<WorkerPlace> Places { get; private set; }
 
     /// <summary>What the run continues from; null when it starts anew.</summary>
     public Checkpoint? Resumed { get; }
 
-    /// <summary>Checkpoints that were passed over because they are damaged, one sentence each.</summary>
-    public IReadOnlyList<string> Refused => refused;
+    /// <summary>What the user should know of before the start, one sentence each.</summary>
+    public IReadOnlyList<string> Warnings => warnings;
+
+    /// <summary>Of libtorch's kernels, on all nodes of the run.</summary>
+    public string InstructionSet { get; private set; }
 
     /// <summary>Where each worker runs and what it holds.</summary>
     public IReadOnlyList<StageSummary> Summaries => [.. Places.Select((place, worker) => Describe(worker, place))];
@@ -113,8 +121,8 @@ public sealed class TrainingPlan : IDisposable
 
     private Checkpoint Newest(IReadOnlyDictionary<string, Type> settings)
     {
-        var newest = new CheckpointStore(Directory.Checkpoints, Job.Checkpoint.Keep).Newest(refused.Add)
-            ?? throw new BadInputException(string.Join(' ', [$"--resume: there is no whole checkpoint in {Directory.Checkpoints}.", .. refused]));
+        var newest = new CheckpointStore(Directory.Checkpoints, Job.Checkpoint.Keep).Newest(damage => warnings.Add($"A checkpoint was passed over: {damage}"))
+            ?? throw new BadInputException(string.Join(' ', [$"--resume: there is no whole checkpoint in {Directory.Checkpoints}.", .. warnings]));
         var manifest = newest.Manifest;
         if (!manifest.Data.SequenceEqual(Corpus.Files) || manifest.Characters != Corpus.Tokenizer.Characters)
         {
@@ -129,6 +137,24 @@ public sealed class TrainingPlan : IDisposable
 
         ResumeRules.Check(JobFileReader.Parse(manifest.Job, newest.Directory, [], settings), Job, newest.Directory);
         return newest;
+    }
+
+    /// <summary>The cluster has chosen where the workers run.</summary>
+    /// <param name="instructionSet">Of the nodes.</param>
+    internal void Place(IReadOnlyList<WorkerPlace> places, string instructionSet)
+    {
+        (Places, InstructionSet) = (places, instructionSet);
+        CheckInstructions();
+    }
+
+    private void CheckInstructions()
+    {
+        if (Resumed?.Manifest.InstructionSet is { } then && then != InstructionSet)
+        {
+            warnings.Add(
+                $"{Resumed.Directory} was trained with {then} and this run uses {InstructionSet}, so its losses can differ from the uninterrupted run's in the last "
+                + "digits; where the processor has it, pipeline.instruction-set in the file of --config asks for the same.");
+        }
     }
 
     private void CheckPlacement(bool elsewhere)

@@ -18,7 +18,7 @@ internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
 
     public virtual void WeightGradient(int microBatch, Action<int, IReadOnlyList<Tensor>>? release) => inner.WeightGradient(microBatch, release);
 
-    public Tensor? Evaluate(int batch, int microBatch, Tensor? input) => inner.Evaluate(batch, microBatch, input);
+    public virtual Tensor? Evaluate(int batch, int microBatch, Tensor? input) => inner.Evaluate(batch, microBatch, input);
 
     public double TakeLoss() => inner.TakeLoss();
 

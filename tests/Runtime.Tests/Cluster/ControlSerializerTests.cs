@@ -1,0 +1,48 @@
+using System.Runtime.Serialization;
+using System.Text;
+using Akka.Actor;
+using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Cluster;
+using Pipeline.Runtime.Runs;
+using Pipeline.Runtime.Stages;
+using Pipeline.Runtime.TensorPlane;
+
+namespace Pipeline.Runtime.Tests.Cluster;
+
+public sealed class ControlSerializerTests : IDisposable
+{
+    private readonly ActorSystem system = ActorSystem.Create("serializer", TrainingRun.Settings());
+
+    public void Dispose() => system.Terminate().Wait();
+
+    [Fact]
+    public void Messages_come_back_as_they_were()
+    {
+        var serializer = new ControlSerializer((ExtendedActorSystem)system);
+        var ready = (StepReady)Again(new StepReady(
+            3, 7, 1, [new("a", double.NaN), new("b", 0.1)], 1 / 3.0, new([new(PipelineAction.Parse("2I5"), 10, 20)], 1, 2, 3)));
+        Assert.Equal((3, 7, 1, 1 / 3.0), (ready.Epoch, ready.Step, ready.Worker, ready.Loss));
+        Assert.Equal([new("a", double.NaN), new("b", 0.1)], ready.GradientSquares);
+        Assert.Equal([new(PipelineAction.Parse("2I5"), 10, 20)], ready.Times.Actions);
+        Assert.Equal((1, 2, 3), (ready.Times.Between, ready.Times.Transfer, ready.Times.PeakInFlight));
+        var commit = new CommitStep(3, 7, null);
+        Assert.Equal(commit, Again(commit));
+        var start = (StartStages)Again(new StartStages(1, 2, Guid.NewGuid(), [null, new("host", 5, "/path")], system.DeadLetters));
+        Assert.Equal([null, new PlaneAddress("host", 5, "/path")], start.Addresses);
+        Assert.Equal(system.DeadLetters.Path.Name, start.Coordinator.Path.Name);
+
+        object Again(object message) => serializer.FromBinary(serializer.ToBinary(message), serializer.Manifest(message));
+    }
+
+    [Theory]
+    [InlineData("RunStep", "{\"Epoch\":1}")]
+    [InlineData("RunStep", "{\"Epoch\":1,\"Step\":\"x\"}")]
+    [InlineData("RunStep", "null")]
+    [InlineData("RunStep", "")]
+    [InlineData("StageStarted", "[1,2]")]
+    [InlineData("StepReady", "{\"Epoch\":1,\"Step\":1,\"Worker\":0,\"GradientSquares\":null,\"Loss\":0,\"Times\":null}")]
+    [InlineData("System.IO.FileInfo", "{\"FileName\":\"x\"}")]
+    [InlineData("StartStage", "{}")]
+    public void What_is_no_control_message_is_refused(string manifest, string json) => Assert.Throws<SerializationException>(
+        () => new ControlSerializer((ExtendedActorSystem)system).FromBinary(Encoding.UTF8.GetBytes(json), manifest));
+}

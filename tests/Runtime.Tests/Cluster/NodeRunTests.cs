@@ -1,0 +1,84 @@
+using Pipeline.Core;
+using Pipeline.Core.Configuration;
+using Pipeline.Runtime.Cluster;
+using Pipeline.Runtime.Runs;
+using Pipeline.Runtime.StandIns;
+using Pipeline.Runtime.Tests.Runs;
+using Pipeline.Stages.Transformer;
+using Pipeline.Tensors.Models;
+
+namespace Pipeline.Runtime.Tests.Cluster;
+
+/// <summary>What a node checks before it takes part in a run.</summary>
+public sealed class NodeRunTests : IDisposable
+{
+    private readonly TestRun run = new();
+    private readonly TrainingPlan plan;
+    private readonly StorageProbe probe;
+
+    public NodeRunTests()
+    {
+        plan = run.Plan(false, "parallel.stages=4", "parallel.split=even");
+        probe = new(run.Directory);
+    }
+
+    public void Dispose()
+    {
+        probe.Dispose();
+        plan.Dispose();
+        run.Dispose();
+    }
+
+    [Fact]
+    public void A_node_builds_the_submitters_plan_again()
+    {
+        using var opened = Open(Message(0, 3));
+        var setup = opened.Setup(null!);
+        Assert.Equal(SettingsWriter.Write(plan.Job), SettingsWriter.Write(setup.Plan.Job));
+        Assert.Equal(plan.Schedule.ToCsv(), setup.Plan.Schedule.ToCsv());
+        Assert.Equal(plan.Partition.Cuts, setup.Plan.Partition.Cuts);
+        Assert.NotNull(setup.Plan.Samples);
+        Assert.Equal(["test: stage 0", "test: stage 3"], opened.On("cpu"));
+    }
+
+    [Fact]
+    public void A_missing_or_changed_file_of_the_data_is_named()
+    {
+        File.AppendAllText(run.DataFile, "more");
+        Assert.Equal($"data.files: {run.DataFile} is not the file that the run has: its content differs.", Problem(Message(0)));
+        File.Move(run.DataFile, run.DataFile + ".away");
+        Assert.Contains(run.DataFile, Problem(Message(3)), StringComparison.Ordinal);
+        using var middle = Open(Message(1, 2));
+        Assert.Null(middle.Setup(null!).Plan.Samples);
+    }
+
+    [Fact]
+    public void Another_model_is_refused()
+    {
+        Assert.Equal("there is no architecture gpt2 here; there are stand-in.", Problem(Message(0), new StandInArchitecture()));
+        Assert.StartsWith("the architecture gpt2 makes other layers", Problem(Message(0) with { ModelHash = "x" }), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_directory_on_other_storage_is_refused() =>
+        Assert.Contains("must lie on storage that all nodes reach", Problem(Message(0) with { Probe = "/no/such/probe" }), StringComparison.Ordinal);
+
+    private static string Problem(PrepareRun message, IArchitecture? architecture = null) =>
+        Assert.Throws<BadInputException>(() => Open(message, architecture)).Message;
+
+    private static NodeRun Open(PrepareRun message, IArchitecture? architecture = null) => new(message, [architecture ?? new Gpt2()]);
+
+    private PrepareRun Message(params int[] workers) => new(
+        Guid.NewGuid(),
+        SettingsWriter.Write(plan.Job),
+        "gpt2",
+        plan.Folder,
+        plan.Schedule.Name,
+        plan.Schedule.ToCsv(),
+        plan.Corpus.Files,
+        plan.Corpus.Tokenizer.Vocabulary,
+        ModelHash.Of(plan.Partition.Model),
+        null,
+        probe.Path,
+        workers.ToDictionary(worker => worker, _ => "cpu"));
+}
