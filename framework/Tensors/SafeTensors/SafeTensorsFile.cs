@@ -109,15 +109,32 @@ public sealed class SafeTensorsFile : IDisposable
         destination.copy_(contiguous);
     }
 
+    /// <summary>Overwrites a contiguous tensor of the same type and any shape, on any device, with a tensor's elements from
+    /// <paramref name="start"/> on, in C order. No others are read.</summary>
+    public void ReadInto(string name, long start, Tensor destination)
+    {
+        var entry = Find(name);
+        var size = ElementTypes.Size(entry.Type);
+        if (destination.dtype != entry.Type || start < 0 || destination.numel() > (entry.Bytes / size) - start)
+        {
+            throw new BadInputException(
+                $"Tensor '{name}' of '{Path}' is {Describe(entry.Type, entry.Shape)}, " +
+                $"but elements {start} to {start + destination.numel()} of {Word(destination.dtype)} are needed.");
+        }
+
+        Fill(entry, destination, start * size);
+    }
+
     public void Dispose() => file.Dispose();
 
     private SafeTensorsEntry Find(string name) => Entries.TryGetValue(name, out var entry)
         ? entry
         : throw new BadInputException($"'{Path}' has no tensor '{name}'.");
 
-    private void Fill(SafeTensorsEntry entry, Tensor tensor)
+    /// <param name="offset">Bytes of the entry to pass over.</param>
+    private void Fill(SafeTensorsEntry entry, Tensor tensor, long offset = 0)
     {
-        var position = dataStart + entry.Begin;
+        var position = dataStart + entry.Begin + offset;
         TensorBytes.Fill(tensor, piece =>
         {
             ReadExactly(piece, position);
@@ -153,7 +170,9 @@ public sealed class SafeTensorsFile : IDisposable
     }
 
     private static string Describe(ScalarType type, IEnumerable<long> shape) =>
-        $"{(ElementTypes.IsKnown(type) ? ElementTypes.Word(type) : type)} [{string.Join(", ", shape)}]";
+        $"{Word(type)} [{string.Join(", ", shape)}]";
+
+    private static string Word(ScalarType type) => ElementTypes.IsKnown(type) ? ElementTypes.Word(type) : type.ToString();
 
     private BadInputException Bad(string problem) => SafeTensorsHeader.Bad(Path, problem);
 

@@ -106,6 +106,22 @@ public sealed class RoundTripTests : IDisposable
     }
 
     [Fact]
+    public void A_range_of_elements_is_read_alone()
+    {
+        using var scope = NewDisposeScope();
+        var whole = rand(6, 7);
+        SafeTensorsWriter.Write(Path, [("first", rand(5)), ("whole", whole)]);
+        using var file = SafeTensorsFile.Open(Path);
+        var destination = zeros(42);
+        file.ReadInto("whole", 10, destination.narrow(0, 20, 22));
+        Same(cat([zeros(20), whole.view(-1).narrow(0, 10, 22)]), destination);
+        Assert.Equal(
+            $"Tensor 'whole' of '{Path}' is F32 [6, 7], but elements 30 to 43 of F32 are needed.",
+            Assert.Throws<BadInputException>(() => file.ReadInto("whole", 30, zeros(13))).Message);
+        Assert.Throws<BadInputException>(() => file.ReadInto("whole", 0, zeros(2, float64)));
+    }
+
+    [Fact]
     public void Nothing_is_converted_or_broadcast()
     {
         SafeTensorsWriter.Write(Path, [("row", ones(1, 2))]);
