@@ -2,7 +2,8 @@
 # One node of Pipeline on each node of a Slurm allocation, and a job trained over them:
 #   sbatch --nodes=4 examples/deploy/slurm.sh job.hocon [options of "pipeline train"]
 # Submit from a folder that all nodes reach under one path, with the job's data and runs; "pipeline" must be on the PATH of all.
-# A training longer than the time limit, in parts that follow one another, each from the checkpoint of the one before:
+# "scancel --batch --signal=TERM JOBID" ends it with a checkpoint; plain scancel ends the nodes at once. A training longer than
+# the time limit, in parts that follow one another, each from the checkpoint of the one before:
 #   sbatch --array=1-5%1 examples/deploy/slurm.sh job.hocon
 #SBATCH --job-name=pipeline
 #SBATCH --nodes=2

@@ -77,6 +77,7 @@ public partial class DeployTests
         var text = Template.Text("Dockerfile");
         Assert.Contains("\nENTRYPOINT [\"pipeline\"]\n", text, StringComparison.Ordinal);
         Assert.Matches("\nUSER [1-9][0-9]*", text);
+        Assert.Matches("\nENV .*\\bHOME=/tmp\n", text);   // without a home folder .NET checks no certificate
     }
 
     [Fact]

@@ -82,7 +82,7 @@ public class KubernetesTests
         Assert.Equal(0, secret.Secret.DefaultMode & 7);
         Assert.Contains(pod.Spec.InitContainers.Single().VolumeMounts, mount => mount.Name == secret.Name);
         Assert.DoesNotContain(pod.Spec.Containers.Single().VolumeMounts, mount => mount.Name == secret.Name);
-        Assert.StartsWith("umask 077\n", pod.Spec.InitContainers.Single().Args[0], StringComparison.Ordinal);
+        Assert.Contains("install -m 600 \"/secret/$HOST.key\" /certificates/node.key\n", pod.Spec.InitContainers.Single().Args[0], StringComparison.Ordinal);
         Assert.Contains(pod.Spec.Containers.Single().VolumeMounts, mount => mount is { MountPath: "/certificates", ReadOnlyProperty: true });
     });
 
