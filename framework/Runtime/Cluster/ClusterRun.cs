@@ -41,7 +41,7 @@ public sealed class ClusterRun : IDisposable
     /// <param name="expected">At least as many are waited for.</param>
     /// <exception cref="IOException">They do not come, or one does not answer.</exception>
     public static async Task<IReadOnlyList<NodeDescription>> NodesAsync(ActorSystem system, int expected, TimeSpan limit, CancellationToken stop) =>
-        [.. (await MembersAsync(system, expected, limit, stop)).Values];
+        [.. Placement.InOrder((await MembersAsync(system, expected, limit, stop)).Values)];
 
     /// <summary>Chooses where each worker runs and has every node open what it needs.</summary>
     /// <param name="member">This process.</param>

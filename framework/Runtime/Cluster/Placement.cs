@@ -31,6 +31,10 @@ internal static partial class Placement
     public static IReadOnlyList<(NodeDescription Node, string Device)> Pinned(IReadOnlyList<NodeDescription> nodes, IReadOnlyList<string> pinned) =>
         [.. pinned.Select(name => Find(nodes, name))];
 
+    /// <summary>By name, node-2 before node-10.</summary>
+    public static IEnumerable<NodeDescription> InOrder(IEnumerable<NodeDescription> nodes) =>
+        nodes.OrderBy(node => Numbers.Replace(node.Name, number => number.Value.PadLeft(9, '0')), StringComparer.Ordinal);
+
     private static (NodeDescription, string) Find(IReadOnlyList<NodeDescription> nodes, string name)
     {
         var found = Offered(nodes).FirstOrDefault(place => $"{place.Node.Name}/{place.Device.Name}" == name);
@@ -43,7 +47,7 @@ internal static partial class Placement
     }
 
     private static IEnumerable<(NodeDescription Node, NodeDevice Device)> Offered(IReadOnlyList<NodeDescription> nodes) =>
-        from node in nodes.OrderBy(node => Numbers.Replace(node.Name, number => number.Value.PadLeft(9, '0')), StringComparer.Ordinal)   // node-2 before node-10
+        from node in InOrder(nodes)
         from device in node.Devices
         select (node, device);
 

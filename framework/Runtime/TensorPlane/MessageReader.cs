@@ -12,7 +12,7 @@ namespace Pipeline.Runtime.TensorPlane;
 internal sealed class MessageReader(Stream stream, LinkName link, bool fromDialler, long maximumBytes)
 {
     /// <summary>Bytes that are hashed while they are still in the processor's cache.</summary>
-    public const int PieceBytes = 256 << 10;
+    public const int PieceBytes = 1 << 20;
 
     private readonly byte[] buffer = new byte[16 << 10];
     private readonly XxHash3 hash = new();
