@@ -64,9 +64,9 @@ until [ "$(pipeline nodes "${cluster[@]}" --json | grep -o '"address"' | wc -l)"
   sleep 2
 done
 
+trap 'stopped=yes; kill -TERM "$!" || true' TERM INT     # $! is the training from its first moment on
 pipeline train "$job" "${cluster[@]}" "$@" &
 training=$!
-trap 'stopped=yes; kill -TERM "$training" || true' TERM INT
 stopped=yes
 while [ -n "$stopped" ]; do     # a signal ends the wait, not the training, which goes on to its checkpoint
   stopped=''

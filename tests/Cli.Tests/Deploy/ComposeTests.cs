@@ -47,8 +47,11 @@ public class ComposeTests
     }
 
     [Fact]
-    public void The_training_waits_for_as_many_nodes_as_there_are() =>
-        Assert.Contains($"-ge {File.Services.Keys.Count(name => name.StartsWith("node-", StringComparison.Ordinal))} ]", Scripts.Values.Single(), StringComparison.Ordinal);
+    public void The_training_waits_for_as_many_nodes_as_there_are()
+    {
+        var nodes = File.Services.Keys.Count(name => name.StartsWith("node-", StringComparison.Ordinal));
+        Assert.Contains($"-ge {nodes} ]", Scripts.Values.Single(), StringComparison.Ordinal);
+    }
 
     [Fact]
     public void What_is_waited_for_says_when_it_is_healthy() => Assert.All(

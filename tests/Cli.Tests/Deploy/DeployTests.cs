@@ -65,8 +65,10 @@ public partial class DeployTests
         var copied = Copy().Matches(Template.Text("Dockerfile")).SelectMany(match => match.Groups[1].Value.Split(' ')).ToHashSet();
         var root = Directory.EnumerateFiles(Command.Repository).Select(path => Path.GetFileName(path))
             .Where(name => name.StartsWith("Directory.", StringComparison.Ordinal) || name is "global.json" or ".editorconfig" or "NuGet.config");
-        var referred = new[] { "framework", "stages" }.SelectMany(room => Directory.EnumerateFiles(Path.Combine(Command.Repository, room), "*.csproj", SearchOption.AllDirectories))
-            .SelectMany(project => Include().Matches(File.ReadAllText(project)).Select(match => Path.GetFullPath(match.Groups[1].Value, Path.GetDirectoryName(project)!)))
+        var projects = new[] { "framework", "stages" }
+            .SelectMany(room => Directory.EnumerateFiles(Path.Combine(Command.Repository, room), "*.csproj", SearchOption.AllDirectories));
+        var referred = projects.SelectMany(project => Include().Matches(File.ReadAllText(project))
+                .Select(match => Path.GetFullPath(match.Groups[1].Value, Path.GetDirectoryName(project)!)))
             .Select(path => Path.GetRelativePath(Command.Repository, path).Replace('\\', '/').Split('/')[0]);
         Assert.All(root.Concat(referred), path => Assert.Contains(path, copied));
     }

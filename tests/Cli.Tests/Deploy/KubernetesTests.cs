@@ -21,7 +21,8 @@ public class KubernetesTests
     public void All_objects_are_in_the_namespace_that_it_makes()
     {
         var name = Objects.OfType<V1Namespace>().Single().Metadata.Name;
-        Assert.All(Objects.OfType<IMetadata<V1ObjectMeta>>().Where(entry => entry is not V1Namespace), entry => Assert.Equal(name, entry.Metadata.NamespaceProperty));
+        var others = Objects.OfType<IMetadata<V1ObjectMeta>>().Where(entry => entry is not V1Namespace);
+        Assert.All(others, entry => Assert.Equal(name, entry.Metadata.NamespaceProperty));
         Assert.Equal(6, Objects.Count);
     }
 
@@ -68,7 +69,11 @@ public class KubernetesTests
     [Fact]
     public void The_README_makes_certificates_for_all_pods_under_the_Secrets_name()
     {
-        string[] hosts = [.. Enumerable.Range(0, Nodes.Spec.Replicas!.Value).Select(index => $"{Nodes.Metadata.Name}-{index}.{Names.Metadata.Name}"), Variable(Train.Spec.Template, "HOST")];
+        string[] hosts =
+        [
+            .. Enumerable.Range(0, Nodes.Spec.Replicas!.Value).Select(index => $"{Nodes.Metadata.Name}-{index}.{Names.Metadata.Name}"),
+            Variable(Train.Spec.Template, "HOST"),
+        ];
         var readme = Template.Text("README.md");
         Assert.Contains($"hosts=\"{string.Join(' ', hosts)}\"\n", readme, StringComparison.Ordinal);
         Assert.All(Pods, pod => Assert.Contains(
@@ -82,14 +87,16 @@ public class KubernetesTests
         Assert.Equal(0, secret.Secret.DefaultMode & 7);
         Assert.Contains(pod.Spec.InitContainers.Single().VolumeMounts, mount => mount.Name == secret.Name);
         Assert.DoesNotContain(pod.Spec.Containers.Single().VolumeMounts, mount => mount.Name == secret.Name);
-        Assert.Contains("install -m 600 \"/secret/$HOST.key\" /certificates/node.key\n", pod.Spec.InitContainers.Single().Args[0], StringComparison.Ordinal);
+        Assert.Contains(
+            "install -m 600 \"/secret/$HOST.key\" /certificates/node.key\n", pod.Spec.InitContainers.Single().Args[0], StringComparison.Ordinal);
         Assert.Contains(pod.Spec.Containers.Single().VolumeMounts, mount => mount is { MountPath: "/certificates", ReadOnlyProperty: true });
     });
 
     [Fact]
     public void Every_mount_is_of_a_volume_that_there_is_and_every_claim_is_made() => Assert.All(Pods, pod =>
     {
-        Assert.All(Containers(pod).SelectMany(container => container.VolumeMounts), mount => Assert.Contains(mount.Name, pod.Spec.Volumes.Select(volume => volume.Name)));
+        var volumes = pod.Spec.Volumes.Select(volume => volume.Name).ToArray();
+        Assert.All(Containers(pod).SelectMany(container => container.VolumeMounts), mount => Assert.Contains(mount.Name, volumes));
         var claim = Objects.OfType<V1PersistentVolumeClaim>().Single();
         Assert.Equal(claim.Metadata.Name, pod.Spec.Volumes.Single(volume => volume.PersistentVolumeClaim is not null).PersistentVolumeClaim.ClaimName);
         Assert.Equal(["ReadWriteMany"], claim.Spec.AccessModes);

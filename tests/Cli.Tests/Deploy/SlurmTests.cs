@@ -96,8 +96,8 @@ public sealed class SlurmTests : IDisposable
             environment.Add(name, value);
         }
 
-        var (code, _) = Template.Run(
-            "bash", ["-c", "cd \"$0\" && exec bash \"$@\"", folder.Path, Path.Combine(Template.Folder, "slurm.sh"), "job.hocon", "--set", "job.steps=5"], environment: environment);
+        string[] script = [Path.Combine(Template.Folder, "slurm.sh"), "job.hocon", "--set", "job.steps=5"];
+        var (code, _) = Template.Run("bash", ["-c", "cd \"$0\" && exec bash \"$@\"", folder.Path, .. script], environment: environment);
         return (code, File.ReadAllLines(folder.File("calls")));
     }
 }

@@ -22,9 +22,15 @@ internal static partial class Template
         Regex.Matches(text, $@"(?<=\s|\(){option}[ =]""?([^\s"")|]+)").Select(match => match.Groups[1].Value);
 
     /// <returns>What it printed, errors included.</returns>
-    public static (int ExitCode, string Output) Run(string program, IEnumerable<string> arguments, string input = "", IReadOnlyDictionary<string, string>? environment = null)
+    public static (int ExitCode, string Output) Run(
+        string program, IEnumerable<string> arguments, string input = "", IReadOnlyDictionary<string, string>? environment = null)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
         {
             start.Environment[name] = value;
