@@ -3,7 +3,7 @@ namespace Pipeline.Runtime.TensorPlane;
 /// <summary>A link whose dialler is awaited.</summary>
 internal sealed class ExpectedLink(LinkName name, ILinkReceiver receiver) : IDisposable
 {
-    private readonly OpenConnection?[] connections = new OpenConnection?[PlaneLimits.Streams];
+    private readonly OpenConnection?[] connections = new OpenConnection?[PlaneLimits.Connections];
     private Guid attempt;
 
     public LinkName Name => name;
@@ -21,9 +21,9 @@ internal sealed class ExpectedLink(LinkName name, ILinkReceiver receiver) : IDis
             attempt = hello.Attempt;
         }
 
-        connections[hello.Stream]?.Dispose();
-        connections[hello.Stream] = connection;
-        if (connections.AsSpan(0, hello.Streams).Contains(null))
+        connections[hello.Connection]?.Dispose();
+        connections[hello.Connection] = connection;
+        if (connections.AsSpan(0, hello.Connections).Contains(null))
         {
             return null;
         }

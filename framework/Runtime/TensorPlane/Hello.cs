@@ -5,9 +5,9 @@ namespace Pipeline.Runtime.TensorPlane;
 
 /// <summary>What a dialler says first on each connection of a link; little endian. One byte answers: 0 for welcome, or why not.</summary>
 /// <param name="Attempt">Drawn at random for each dial: connections of one that failed do not mix with the next one's.</param>
-/// <param name="Stream">This connection's number.</param>
-/// <param name="Streams">How many the link has.</param>
-internal readonly record struct Hello(LinkName Link, Guid Attempt, int Stream, int Streams)
+/// <param name="Connection">This connection's number: the dialler sends on even ones, the listener on odd ones.</param>
+/// <param name="Connections">How many the link has.</param>
+internal readonly record struct Hello(LinkName Link, Guid Attempt, int Connection, int Connections)
 {
     public const int Size = 72;
     private const int Checked = Size - sizeof(ulong);
@@ -18,7 +18,7 @@ internal readonly record struct Hello(LinkName Link, Guid Attempt, int Stream, i
     {
         BinaryPrimitives.WriteUInt64LittleEndian(to, Magic);
         BinaryPrimitives.WriteUInt16LittleEndian(to[8..], Version);
-        (to[10], to[11]) = ((byte)Stream, (byte)Streams);
+        (to[10], to[11]) = ((byte)Connection, (byte)Connections);
         BinaryPrimitives.WriteInt32LittleEndian(to[12..], Link.Dialler);
         BinaryPrimitives.WriteInt32LittleEndian(to[16..], Link.Listener);
         BinaryPrimitives.WriteInt64LittleEndian(to[20..], Link.Epoch);
@@ -49,7 +49,7 @@ internal readonly record struct Hello(LinkName Link, Guid Attempt, int Stream, i
             from[10],
             from[11]);
         return BinaryPrimitives.ReadUInt64LittleEndian(from[Checked..]) == XxHash3.HashToUInt64(from[..Checked])
-            && hello.Streams is > 0 and <= PlaneLimits.Streams && hello.Stream < hello.Streams
+            && hello.Connections is > 0 and <= PlaneLimits.Connections && hello.Connections % 2 == 0 && hello.Connection < hello.Connections
             ? hello
             : throw new RefusedException(Refusal.Greeting, "its greeting arrived damaged");
     }

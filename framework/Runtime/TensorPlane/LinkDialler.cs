@@ -22,12 +22,13 @@ internal sealed class LinkDialler(PlaneSettings settings, PlaneAddress peer, Lin
             stop.ThrowIfCancellationRequested();
             try
             {
-                if (peer.Host == settings.Host && peer.SocketPath is { } path && TryUnix(path) is { } local)
+                if (peer.Host == settings.Host && peer.SocketPath is { } path && TryUnix(path) is { } first)
                 {
-                    return ([Greet(local, null, 0, 1)], path);
+                    return (Open(1, number => number == 0 ? first : PlaneSockets.DialUnix(path, stop), null), path);
                 }
 
-                return (OverTcp(), $"{peer.Host}:{peer.Port}");
+                var streams = Math.Clamp(settings.TcpStreams, 1, PlaneLimits.Streams);
+                return (Open(streams, _ => PlaneSockets.DialTcp(peer.Host, peer.Port, stop), settings.Tls), $"{peer.Host}:{peer.Port}");
             }
             catch (SocketException nobody) when (nobody.SocketErrorCode == SocketError.ConnectionRefused)
             {
@@ -52,15 +53,15 @@ internal sealed class LinkDialler(PlaneSettings settings, PlaneAddress peer, Lin
         }
     }
 
-    private List<OpenConnection> OverTcp()
+    /// <summary>Two connections a stream, one for either direction.</summary>
+    private List<OpenConnection> Open(int streams, Func<int, Socket> dial, TlsIdentity? identity)
     {
-        var streams = Math.Clamp(settings.TcpStreams, 1, PlaneLimits.Streams);
-        var open = new List<OpenConnection>(streams);
+        var open = new List<OpenConnection>(2 * streams);
         try
         {
-            for (var i = 0; i < streams; i++)
+            for (var number = 0; number < 2 * streams; number++)
             {
-                open.Add(Greet(PlaneSockets.DialTcp(peer.Host, peer.Port, stop), settings.Tls, i, streams));
+                open.Add(Greet(dial(number), identity, number, 2 * streams));
             }
 
             return open;
@@ -72,16 +73,16 @@ internal sealed class LinkDialler(PlaneSettings settings, PlaneAddress peer, Lin
         }
     }
 
-    private OpenConnection Greet(Socket socket, TlsIdentity? identity, int number, int streams)
+    private OpenConnection Greet(Socket socket, TlsIdentity? identity, int number, int connections)
     {
         using var cancel = stop.Register(socket.Dispose);
         Stream? stream = null;
         try
         {
-            stream = new NetworkStream(socket);
+            stream = PlaneSockets.Open(socket);
             stream = identity is null ? stream : PlaneTls.Dial(stream, identity, peer.Host);
             Span<byte> hello = stackalloc byte[Hello.Size];
-            new Hello(name, attempt, number, streams).Write(hello);
+            new Hello(name, attempt, number, connections).Write(hello);
             stream.Write(hello);
             var answer = stream.ReadByte();
             return answer == 0

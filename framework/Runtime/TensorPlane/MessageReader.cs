@@ -12,8 +12,9 @@ namespace Pipeline.Runtime.TensorPlane;
 internal sealed class MessageReader(Stream stream, LinkName link, bool fromDialler, long maximumBytes)
 {
     /// <summary>Bytes that are hashed while they are still in the processor's cache.</summary>
-    public const int PieceBytes = 1 << 20;
+    public const int PieceBytes = 512 << 10;
 
+    private readonly GatheringStream? gathering = stream as GatheringStream;
     private readonly byte[] buffer = new byte[16 << 10];
     private readonly XxHash3 hash = new();
     private int start;
@@ -76,7 +77,11 @@ internal sealed class MessageReader(Stream stream, LinkName link, bool fromDiall
             var have = Math.Min(piece.Length, end - start);
             buffer.AsSpan(start, have).CopyTo(piece);
             start += have;
-            if (piece.Length - have >= buffer.Length)
+            if (gathering is not null)
+            {
+                Gather(piece[have..]);
+            }
+            else if (piece.Length - have >= buffer.Length)
             {
                 stream.ReadExactly(piece[have..]);
             }
@@ -87,6 +92,18 @@ internal sealed class MessageReader(Stream stream, LinkName link, bool fromDiall
 
             hash.Append(piece);
             at += piece.Length;
+        }
+    }
+
+    /// <summary>Fills a piece, and the buffer with what follows it, in as few calls as the bytes arrive in. The buffer is empty before.</summary>
+    private void Gather(Span<byte> piece)
+    {
+        while (piece.Length > 0)
+        {
+            var count = gathering!.Read(piece, buffer);
+            var ofPiece = Math.Min(count, piece.Length);
+            piece = piece[ofPiece..];
+            (start, end) = (0, count - ofPiece);
         }
     }
 

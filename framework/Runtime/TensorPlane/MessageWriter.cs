@@ -1,19 +1,30 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Pipeline.Tensors.Frames;
 
 namespace Pipeline.Runtime.TensorPlane;
 
 /// <summary>Writes one connection's messages. What is small waits in a buffer for <see cref="Flush"/>, so that several messages cost one write;
-/// large payloads are written straight from the tensors' memory.</summary>
+/// large payloads are written straight from the tensors' memory, with what is around them where the system can.</summary>
 /// <param name="fromDialler">Which end of the link this is.</param>
 internal sealed class MessageWriter(Stream stream, LinkName link, bool fromDialler)
 {
-    /// <summary>Below it, copying costs less than a write of its own.</summary>
+    /// <summary>Below it, copying costs less than a write of its own, where header and payload cannot go in one.</summary>
     private const int SmallBytes = 64 << 10;
 
-    private readonly byte[] buffer = new byte[3 * SmallBytes];
+    /// <summary>The same where they can.</summary>
+    private const int SmallGathered = 8 << 10;
+
+    /// <summary>Bytes that go in one write: fewer cost more trips to the kernel, more let the peer wait.</summary>
+    private const int GatheredBytes = 512 << 10;
+
+    private readonly GatheringStream? gathering = stream as GatheringStream;
+    private readonly List<MemoryPiece> pieces = [];
+    private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(3 * SmallBytes, pinned: true);
     private readonly XxHash3 hash = new();
+    private nint gathered;
     private int used;
 
     /// <summary>Of the next message.</summary>
@@ -25,7 +36,7 @@ internal sealed class MessageWriter(Stream stream, LinkName link, bool fromDiall
     public void Write(Credit credit) =>
         Write(new MessageHeader(MessageKind.Credit, Sequence, Sequence, credit.Epoch, new(0, credit.Kind, credit.Stage, 0)));
 
-    /// <param name="frame">Its tensors contiguous and on the CPU; they may go when this returns.</param>
+    /// <param name="frame">Its tensors contiguous and on the CPU; they must stay until the next <see cref="Flush"/>.</param>
     /// <param name="sentAt">Nanoseconds of this process's monotonic clock.</param>
     /// <param name="original">The message's number when it was first sent, which may be now.</param>
     public void Write(Frame frame, long sentAt, long original)
@@ -57,11 +68,17 @@ internal sealed class MessageWriter(Stream stream, LinkName link, bool fromDiall
 
     public void Flush()
     {
-        if (used > 0)
+        if (gathering is not null && pieces.Count > 0)
+        {
+            gathering.Write(CollectionsMarshal.AsSpan(pieces));
+        }
+        else if (used > 0)
         {
             stream.Write(buffer.AsSpan(0, used));
-            used = 0;
         }
+
+        pieces.Clear();
+        (gathered, used) = (0, 0);
     }
 
     private void Write(MessageHeader header)
@@ -74,6 +91,12 @@ internal sealed class MessageWriter(Stream stream, LinkName link, bool fromDiall
 
     private void Put(ReadOnlySpan<byte> bytes)
     {
+        if (gathering is not null && bytes.Length > SmallGathered)
+        {
+            Gather(bytes);
+            return;
+        }
+
         if (bytes.Length > buffer.Length - used || bytes.Length > SmallBytes)
         {
             Flush();
@@ -85,7 +108,32 @@ internal sealed class MessageWriter(Stream stream, LinkName link, bool fromDiall
             return;
         }
 
-        bytes.CopyTo(buffer.AsSpan(used));
+        var copy = buffer.AsSpan(used, bytes.Length);
+        bytes.CopyTo(copy);
         used += bytes.Length;
+        if (gathering is not null)
+        {
+            Gather(copy);
+        }
+    }
+
+    /// <summary>Adds memory that stays where it is to the next write.</summary>
+    private unsafe void Gather(ReadOnlySpan<byte> bytes)
+    {
+        var start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(bytes));
+        if (pieces.Count > 0 && pieces[^1].IsBefore(start))
+        {
+            pieces[^1] = pieces[^1].Longer(bytes.Length);
+        }
+        else
+        {
+            pieces.Add(new(start, bytes.Length));
+        }
+
+        gathered += bytes.Length;
+        if (gathered >= GatheredBytes)
+        {
+            Flush();
+        }
     }
 }

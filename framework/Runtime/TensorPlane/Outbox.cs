@@ -25,16 +25,14 @@ internal sealed class Outbox : IDisposable
         }
     }
 
-    /// <summary>Takes the frame over; where nothing is sent any more, disposes it.</summary>
-    /// <param name="wake">The writer; without it, somebody wakes it soon.</param>
-    public void Add(Frame frame, bool wake)
+    /// <summary>Takes the frame over; where nothing is sent any more, disposes it. Nobody is woken: see <see cref="TryEnter"/>.</summary>
+    public void Add(Frame frame)
     {
         lock (gate)
         {
             if (!ends)
             {
                 frames.Enqueue(frame);
-                Wake(wake);
                 return;
             }
         }
@@ -42,12 +40,34 @@ internal sealed class Outbox : IDisposable
         frame.Dispose();
     }
 
-    public void Add(Outgoing message, bool wake)
+    public void Add(Outgoing message)
     {
         lock (gate)
         {
             urgent.Enqueue(message);
-            Wake(wake);
+        }
+    }
+
+    /// <summary>Takes the writer's place, until <see cref="Leave"/>.</summary>
+    /// <returns>False where the writer is at work, and will see what was added, or nothing waits or may be sent.</returns>
+    public bool TryEnter()
+    {
+        lock (gate)
+        {
+            return !isBusy && !isClosed && IsWaiting && (isBusy = true);
+        }
+    }
+
+    /// <summary>Gives the writer its place back, and wakes it for what is left.</summary>
+    public void Leave()
+    {
+        lock (gate)
+        {
+            isBusy = false;
+            if (ends || IsWaiting)
+            {
+                Monitor.Pulse(gate);
+            }
         }
     }
 
@@ -85,9 +105,27 @@ internal sealed class Outbox : IDisposable
         }
     }
 
-    /// <param name="wait">For something to send; without it, returns a message without content when nothing waits.</param>
+    /// <summary>The frame that would be taken next; null where another message, or none, is.</summary>
+    public Frame? PeekFrame()
+    {
+        lock (gate)
+        {
+            return acknowledge == acknowledged && urgent.Count == 0 && frames.TryPeek(out var frame) ? frame : null;
+        }
+    }
+
+    /// <returns>A message without content when nothing waits.</returns>
+    public Outgoing Take()
+    {
+        lock (gate)
+        {
+            return isClosed ? default : Next();
+        }
+    }
+
+    /// <summary>Waits for something to send, or for the writer's place.</summary>
     /// <returns>Null at the end: everything was sent and nothing will follow, or nothing is to be sent any more.</returns>
-    public Outgoing? Take(bool wait, Func<bool> isThrough)
+    public Outgoing? Await(Func<bool> isThrough)
     {
         lock (gate)
         {
@@ -99,29 +137,13 @@ internal sealed class Outbox : IDisposable
                     return null;
                 }
 
-                if (acknowledge > acknowledged)
-                {
-                    acknowledged = acknowledge;
-                    return new(MessageKind.Acknowledgement, acknowledge);
-                }
-
-                if (urgent.TryDequeue(out var message))
-                {
-                    return message;
-                }
-
-                if (frames.TryDequeue(out var frame))
+                if (!isBusy && IsWaiting)
                 {
                     isBusy = true;
-                    return new(MessageKind.Tensors, Frame: frame);
+                    return Next();
                 }
 
-                if (!wait)
-                {
-                    return default(Outgoing);
-                }
-
-                if (ends && isThrough())
+                if (!isBusy && ends && isThrough())
                 {
                     return null;
                 }
@@ -131,20 +153,28 @@ internal sealed class Outbox : IDisposable
         }
     }
 
-    /// <summary>Lets the writer look again what there is to do.</summary>
-    public void Wake()
+    /// <summary>The peer has acknowledged something: the writer may wait for that to say goodbye.</summary>
+    public void Acknowledged()
     {
         lock (gate)
         {
-            Monitor.Pulse(gate);
+            if (ends)
+            {
+                Monitor.Pulse(gate);
+            }
         }
     }
 
-    private void Wake(bool wake)
+    private bool IsWaiting => acknowledge > acknowledged || urgent.Count > 0 || frames.Count > 0;
+
+    private Outgoing Next()
     {
-        if (wake)
+        if (acknowledge > acknowledged)
         {
-            Monitor.Pulse(gate);
+            acknowledged = acknowledge;
+            return new(MessageKind.Acknowledgement, acknowledge);
         }
+
+        return urgent.TryDequeue(out var message) ? message : frames.TryDequeue(out var frame) ? new(MessageKind.Tensors, Frame: frame) : default;
     }
 }

@@ -7,6 +7,10 @@ internal static class PlaneLimits
     public const int Dimensions = 8;
     public const int Streams = 16;
 
+    /// <summary>Of a link: each stream has one for either direction.</summary>
+    public const int Connections = 2 * Streams;
+
+
     /// <summary>Connections that have not said who they are; more wait in the system's own queue.</summary>
     public const int Greetings = 16;
 

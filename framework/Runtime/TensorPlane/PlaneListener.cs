@@ -61,7 +61,7 @@ internal sealed class PlaneListener(Socket listening, TlsIdentity? identity, Exp
         {
             limit.Start(PlaneLimits.GreetingTime);
             PlaneSockets.Prepare(socket);
-            stream = new NetworkStream(socket);
+            stream = PlaneSockets.Open(socket);
             stream = identity is null ? stream : PlaneTls.Answer(stream, identity);
             Span<byte> bytes = stackalloc byte[Hello.Size];
             stream.ReadExactly(bytes);

@@ -7,7 +7,7 @@ namespace Pipeline.Runtime.TensorPlane;
 /// <param name="Port">To listen on; 0 takes any free one.</param>
 /// <param name="Tls">Who the process is to others; null where the network is trusted. Unix domain sockets have no TLS: their folder is the user's alone.</param>
 /// <param name="MaximumFrameBytes">Frames with more are refused before memory is taken for them.</param>
-/// <param name="Streams">Connections a link that this process dials has over TCP, at most 16; null for 4 with TLS and 1 without.</param>
+/// <param name="Streams">Pairs of connections that a link which this process dials has over TCP, at most 16; null for 4 with TLS and 1 without.</param>
 internal sealed record PlaneSettings(string Host, int Port = 0, TlsIdentity? Tls = null, long MaximumFrameBytes = 16L << 30, int? Streams = null)
 {
     /// <summary>One stream of TLS encrypts on one core.</summary>

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Pipeline.Runtime.TensorPlane;
 
-/// <summary>To a worker of another process, over one or several connections. Frames go over the connection where the fewest wait; their order
+/// <summary>To a worker of another process, over one or several streams. Frames go over the connection where the fewest wait; their order
 /// does not matter, as receivers look them up by key.</summary>
 internal sealed class SocketLink : ITensorLink
 {
@@ -10,7 +10,7 @@ internal sealed class SocketLink : ITensorLink
     private readonly Refusals refusals;
     private readonly int peer;
     private readonly string address;
-    private readonly LinkConnection[] connections;
+    private readonly LinkStream[] streams;
     private readonly Thread[] threads;
     private int running;
     private int isDisposed;
@@ -18,15 +18,17 @@ internal sealed class SocketLink : ITensorLink
 
     /// <param name="isDialler">Which end this is.</param>
     /// <param name="address">The peer's, for people.</param>
-    /// <param name="open">The link's from here on.</param>
+    /// <param name="open">The link's from here on: for each stream the dialler's connection to send on, then the listener's.</param>
     /// <param name="maximumBytes">Of a frame.</param>
     public SocketLink(
         LinkName name, bool isDialler, ILinkReceiver receiver, Refusals refusals, string address, IReadOnlyList<OpenConnection> open, long maximumBytes)
     {
         (this.receiver, this.refusals, this.address) = (receiver, refusals, address);
         peer = isDialler ? name.Listener : name.Dialler;
-        connections = [.. open.Select(one => new LinkConnection(this, one, name, isDialler, maximumBytes))];
-        threads = [.. connections.SelectMany((one, i) => new[] { Start(one.Read, $"plane in {peer}.{i}"), Start(one.Write, $"plane out {peer}.{i}") })];
+        streams = [.. open.Chunk(2).Select(pair => isDialler
+            ? new LinkStream(this, pair[1], pair[0], name, isDialler, maximumBytes)
+            : new LinkStream(this, pair[0], pair[1], name, isDialler, maximumBytes))];
+        threads = [.. streams.SelectMany((one, i) => new[] { Start(one.Read, $"plane in {peer}.{i}"), Start(one.Write, $"plane out {peer}.{i}") })];
         running = threads.Length;
     }
 
@@ -45,7 +47,7 @@ internal sealed class SocketLink : ITensorLink
             return;
         }
 
-        Array.ForEach(connections, one => one.End());
+        Array.ForEach(streams, one => one.End());
         if (threads.Contains(Thread.CurrentThread))
         {
             // A receiver that ends the link from its own call cannot wait for itself.
@@ -90,12 +92,12 @@ internal sealed class SocketLink : ITensorLink
     /// <summary>Something was refused.</summary>
     public void Count(Refusal reason, string sentence) => refusals.Add(reason, $"From worker {peer} at {address}: {sentence}.");
 
-    private LinkConnection Idlest()
+    private LinkStream Idlest()
     {
-        var idlest = connections[0];
-        for (var i = 1; i < connections.Length && idlest.Waiting > 0; i++)
+        var idlest = streams[0];
+        for (var i = 1; i < streams.Length && idlest.Waiting > 0; i++)
         {
-            idlest = connections[i].Waiting < idlest.Waiting ? connections[i] : idlest;
+            idlest = streams[i].Waiting < idlest.Waiting ? streams[i] : idlest;
         }
 
         return idlest;
@@ -125,7 +127,7 @@ internal sealed class SocketLink : ITensorLink
 
         if (Interlocked.Decrement(ref running) == 0)
         {
-            Array.ForEach(connections, one => one.Dispose());
+            Array.ForEach(streams, one => one.Dispose());
             if (Volatile.Read(ref isDisposed) == 0)
             {
                 receiver.Lost(peer, failure ?? $"Worker {peer} at {address} ended its link.");
@@ -139,5 +141,5 @@ internal sealed class SocketLink : ITensorLink
         Close();
     }
 
-    private void Close() => Array.ForEach(connections, one => one.Close());
+    private void Close() => Array.ForEach(streams, one => one.Close());
 }

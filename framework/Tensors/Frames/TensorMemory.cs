@@ -55,7 +55,8 @@ public readonly unsafe partial struct TensorMemory
     /// <summary>A tensor with arbitrary bytes, to be written to. It belongs to no dispose scope.</summary>
     public static Tensor Allocate(ScalarType type, ReadOnlySpan<long> shape) => empty(shape, type, CPU).DetachFromDisposeScope();
 
-    private static bool IsLocal(Tensor tensor) => tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
+    /// <summary>The tensor's bytes are in one piece on the CPU.</summary>
+    public static bool IsLocal(Tensor tensor) => tensor.device_type == DeviceType.CPU && tensor.is_contiguous();
 
     [LibraryImport("torch_cpu")]
     private static partial int aoti_torch_get_data_ptr(nint tensor, out byte* address);

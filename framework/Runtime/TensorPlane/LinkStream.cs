@@ -4,18 +4,22 @@ using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.TensorPlane;
 
-/// <summary>One of a link's connections, with a thread that reads and one that writes. A reader never writes: two peers that both wrote and did
-/// not read would wait for each other.</summary>
-internal sealed class LinkConnection : IDisposable
+/// <summary>One of a link's streams, with a thread that reads and one that writes. A reader never writes: two peers that both wrote and did
+/// not read would wait for each other. Each direction has a connection of its own: on a shared one the kernel wakes a thread that waits to read
+/// whenever the peer has taken some of what the other thread wrote (for Unix sockets some twenty times in 4 MiB).</summary>
+internal sealed class LinkStream : IDisposable
 {
-    /// <summary>After so many messages or bytes the writer is woken, to send acknowledgements and what receivers gave to send meanwhile, if
-    /// the connection has not fallen silent before. Waking it for each message would cost more than small messages do.</summary>
+    /// <summary>After so many messages or bytes they are acknowledged.</summary>
     private const int MostMessages = 16;
 
     private const long MostBytes = 1 << 20;
 
+    /// <summary>A socket that has room takes so much at once.</summary>
+    private const long MostDirectBytes = 128 << 10;
+
     private readonly SocketLink link;
-    private readonly OpenConnection connection;
+    private readonly OpenConnection incoming;
+    private readonly OpenConnection outgoing;
     private readonly MessageReader reader;
     private readonly MessageWriter writer;
     private readonly Outbox outbox = new();
@@ -25,18 +29,27 @@ internal sealed class LinkConnection : IDisposable
     private int messages;
     private long bytes;
 
-    public LinkConnection(SocketLink link, OpenConnection connection, LinkName name, bool isDialler, long maximumBytes)
+    /// <param name="incoming">The stream's from here on, as <paramref name="outgoing"/> is.</param>
+    public LinkStream(SocketLink link, OpenConnection incoming, OpenConnection outgoing, LinkName name, bool isDialler, long maximumBytes)
     {
-        (this.link, this.connection) = (link, connection);
-        reader = new(connection.Stream, name, !isDialler, maximumBytes);
-        writer = new(connection.Stream, name, isDialler);
+        (this.link, this.incoming, this.outgoing) = (link, incoming, outgoing);
+        reader = new(incoming.Stream, name, !isDialler, maximumBytes);
+        writer = new(outgoing.Stream, name, isDialler);
     }
 
     public int Waiting => outbox.Waiting;
 
-    public void Send(Frame frame) => outbox.Add(frame, Thread.CurrentThread != readerThread);
+    public void Send(Frame frame)
+    {
+        outbox.Add(frame);
+        SendFromOutside();
+    }
 
-    public void Send(Credit credit) => outbox.Add(new Outgoing(MessageKind.Credit, Credit: credit), Thread.CurrentThread != readerThread);
+    public void Send(Credit credit)
+    {
+        outbox.Add(new Outgoing(MessageKind.Credit, Credit: credit));
+        SendFromOutside();
+    }
 
     /// <summary>Sends what waits, then says goodbye.</summary>
     public void End() => outbox.End();
@@ -45,7 +58,8 @@ internal sealed class LinkConnection : IDisposable
     public void Close()
     {
         outbox.Dispose();
-        connection.Socket.Dispose();
+        incoming.Socket.Dispose();
+        outgoing.Socket.Dispose();
     }
 
     /// <summary>After both threads.</summary>
@@ -53,8 +67,8 @@ internal sealed class LinkConnection : IDisposable
     {
         outbox.Dispose();
         sent.Dispose();
-        connection.Stream.Dispose();
-        connection.Socket.Dispose();
+        incoming.Dispose();
+        outgoing.Dispose();
     }
 
     /// <summary>The reader's thread: until the peer says goodbye, the connection breaks or something is refused.</summary>
@@ -63,7 +77,7 @@ internal sealed class LinkConnection : IDisposable
         readerThread = Thread.CurrentThread;
         while (true)
         {
-            WakeWriter();
+            Answer();
             var (header, shapes) = reader.Next();
             messages++;
             bytes += header.PayloadBytes;
@@ -77,10 +91,11 @@ internal sealed class LinkConnection : IDisposable
                     break;
                 case MessageKind.Acknowledgement:
                     sent.Acknowledge(header.Reference, writer.Sequence - 1);
+                    outbox.Acknowledged();
                     break;
                 case MessageKind.Retransmission:
                     sent.AskAgain(header.Reference);
-                    outbox.Add(new Outgoing(MessageKind.Tensors, header.Reference), wake: false);
+                    outbox.Add(new Outgoing(MessageKind.Tensors, header.Reference));
                     break;
                 default:
                     outbox.Dispose();
@@ -94,38 +109,91 @@ internal sealed class LinkConnection : IDisposable
     {
         try
         {
-            while (true)
+            while (outbox.Await(() => sent.IsEmpty) is { } first)
             {
-                var next = outbox.Take(wait: false, () => sent.IsEmpty);
-                if (next is { Kind: 0 })
+                for (var next = first; next.Kind != 0; next = outbox.Take())
                 {
-                    writer.Flush();
-                    next = outbox.Take(wait: true, () => sent.IsEmpty);
+                    Write(next);
                 }
 
-                if (next is null)
-                {
-                    break;
-                }
-
-                Write(next.Value);
+                writer.Flush();
             }
 
             writer.Write(MessageKind.Goodbye, 0);
             writer.Flush();
-            connection.Socket.Shutdown(SocketShutdown.Send);
+            outgoing.Socket.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception broken) when (broken is IOException or SocketException or ObjectDisposedException)
+        catch (Exception broken) when (IsBroken(broken))
         {
-            // What the peer said before it went is still to be read, perhaps a goodbye: the reader tells how the link ended.
-            outbox.Dispose();
-            try
+            Break();
+        }
+    }
+
+    /// <summary>Sends what waits from this thread where that cannot block it, because it is little and the connection has room; else the writer
+    /// does. Waking that costs more than a small write, and on a machine whose cores all compute it takes the place of a stage.</summary>
+    private void SendNow()
+    {
+        if (!outbox.TryEnter())
+        {
+            return;
+        }
+
+        try
+        {
+            if (outgoing.Socket.Poll(0, SelectMode.SelectWrite))
             {
-                connection.Socket.Shutdown(SocketShutdown.Both);
+                var left = MostDirectBytes;
+                while ((outbox.PeekFrame() is not { } frame || (left -= LocalBytes(frame)) >= 0) && outbox.Take() is { Kind: not 0 } next)
+                {
+                    Write(next);
+                }
+
+                writer.Flush();
             }
-            catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
-            {
-            }
+        }
+        catch (Exception broken) when (IsBroken(broken))
+        {
+            Break();
+        }
+        finally
+        {
+            outbox.Leave();
+        }
+    }
+
+    /// <summary>What a receiver gives to send while it is called goes with the next <see cref="Answer"/>.</summary>
+    private void SendFromOutside()
+    {
+        if (Thread.CurrentThread != readerThread)
+        {
+            SendNow();
+        }
+    }
+
+    /// <summary>Sends acknowledgements, and what receivers gave to send meanwhile: when the stream falls silent, but at the latest after so much,
+    /// for doing it for each message would cost more than small messages do.</summary>
+    private void Answer()
+    {
+        if (messages > 0 && (messages >= MostMessages || bytes >= MostBytes || (reader.IsEmpty && incoming.Socket.Available == 0)))
+        {
+            (messages, bytes) = (0, 0);
+            SendNow();
+        }
+    }
+
+    private static bool IsBroken(Exception problem) => problem is IOException or SocketException or ObjectDisposedException;
+
+    /// <summary>Nothing can be sent any more. What the peer said before it went is still to be read, perhaps a goodbye: the reader tells how the
+    /// link ended.</summary>
+    private void Break()
+    {
+        outbox.Dispose();
+        try
+        {
+            incoming.Socket.Shutdown(SocketShutdown.Both);
+        }
+        catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
+        {
         }
     }
 
@@ -140,7 +208,7 @@ internal sealed class LinkConnection : IDisposable
         if (reader.ReadTensors(shapes) is { } tensors)
         {
             damaged.Remove(header.Reference);
-            link.Deliver(new Frame(header.Epoch, header.Key, tensors, MonotonicClock.ToTicks(unchecked(header.SentAt - connection.ClockOffset))));
+            link.Deliver(new Frame(header.Epoch, header.Key, tensors, MonotonicClock.ToTicks(unchecked(header.SentAt - incoming.ClockOffset))));
             outbox.Acknowledge(damaged.Count > 0 ? damaged.Min - 1 : header.Sequence);
             return;
         }
@@ -153,16 +221,7 @@ internal sealed class LinkConnection : IDisposable
 
         link.Count(Refusal.Payload, sentence);
         damaged.Add(header.Sequence);
-        outbox.Add(new Outgoing(MessageKind.Retransmission, header.Sequence), wake: false);
-    }
-
-    private void WakeWriter()
-    {
-        if (messages > 0 && (messages >= MostMessages || bytes >= MostBytes || (reader.IsEmpty && connection.Socket.Available == 0)))
-        {
-            (messages, bytes) = (0, 0);
-            outbox.Wake();
-        }
+        outbox.Add(new Outgoing(MessageKind.Retransmission, header.Sequence));
     }
 
     private void Write(Outgoing message)
@@ -195,6 +254,9 @@ internal sealed class LinkConnection : IDisposable
         writer.Write(frame, MonotonicClock.ToNanoseconds(frame.SentAt), original);
         sent.Written();
     }
+
+    private static long LocalBytes(Frame frame) =>
+        frame.Payload.All(TensorMemory.IsLocal) ? frame.Payload.Sum(tensor => tensor.numel() * tensor.ElementSize) : long.MaxValue / 2;
 
     private static Frame Localize(Frame frame)
     {
