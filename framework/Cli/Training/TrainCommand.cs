@@ -15,8 +15,9 @@ internal static class TrainCommand
         var (job, set, cluster) = (JobArguments.File(), JobArguments.Set(), new ClusterOptions());
         var resume = new Option<bool>("--resume") { Description = "Continue from the newest whole checkpoint in the job's directory." };
         var processes = new Option<int?>("--processes") { Description = "Start this many nodes on this machine, train over them, and end them." };
+        var nodes = new Option<int?>("--nodes") { Description = "With --join: wait until the cluster has this many nodes, a minute at most." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object, the run's summary, and nothing else on standard output." };
-        var command = new Command("train", "Train the model that a job file describes.") { job, set, resume, processes, json };
+        var command = new Command("train", "Train the model that a job file describes.") { job, set, resume, processes, nodes, json };
         foreach (var option in cluster.All)
         {
             command.Add(option);
@@ -35,7 +36,7 @@ internal static class TrainCommand
                 throw new BadInputException("--processes makes a cluster of its own and --join uses another; give one of them.");
             }
 
-            var onCluster = ClusterTraining.Of(parsed, cluster, count);
+            var onCluster = ClusterTraining.Of(parsed, cluster, count, parsed.GetValue(nodes));
             var opened = new TrainingPlan(
                 parsed.GetRequiredValue(job), parsed.GetValue(set) ?? [], Architectures.All, parsed.GetValue(resume), onCluster is not null);
             return RunAsync(opened, parsed.GetValue(json), onCluster is null

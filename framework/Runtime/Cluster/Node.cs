@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using Akka.Actor;
 using Pipeline.Core;
 using Pipeline.Runtime.TensorPlane;
 using Pipeline.Tensors.Loading;
@@ -8,12 +10,16 @@ namespace Pipeline.Runtime.Cluster;
 /// <summary>A process that lends its devices to the runs of a cluster.</summary>
 public sealed class Node : IAsyncDisposable
 {
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(6);
+
     private readonly ClusterNode member;
+    private readonly IActorRef actor;
     private readonly SocketPlane plane;
 
-    private Node(ClusterNode member, SocketPlane plane, NodeDescription description)
+    private Node(ClusterNode member, IActorRef actor, SocketPlane plane, NodeDescription description)
     {
         this.member = member;
+        this.actor = actor;
         this.plane = plane;
         Description = description;
     }
@@ -34,11 +40,12 @@ public sealed class Node : IAsyncDisposable
         var software = NodeSoftware.OfThisProcess();
         var devices = OfferedDevices.Of(settings.Node.Devices);
         SocketPlane? plane = null;
+        IActorRef? actor = null;
         NodeDescription? description = null;
         try
         {
             var member = await ClusterNode.StartAsync(settings, join, [ClusterRun.NodeRole], insecure, Offer, stop: stop);
-            return new(member, plane!, description!);
+            return new(member, actor!, plane!, description!);
         }
         catch
         {
@@ -61,7 +68,7 @@ public sealed class Node : IAsyncDisposable
                 Environment.ProcessorCount,
                 devices,
                 new Dictionary<string, long>());
-            member.System.ActorOf(NodeActor.Props(description, architectures, plane, () => Refused(member, plane)), NodeActor.Name);
+            actor = member.System.ActorOf(NodeActor.Props(description, architectures, plane, () => Refused(member, plane)), NodeActor.Name);
         }
     }
 
@@ -70,8 +77,20 @@ public sealed class Node : IAsyncDisposable
         .Concat(plane.Refusals.Counts.Where(entry => entry.Value > 0).Select(entry => KeyValuePair.Create($"tensor plane: {entry.Key}".ToLowerInvariant(), entry.Value)))
         .ToDictionary(StringComparer.Ordinal);
 
+    /// <summary>Ends the stages first: a process whose threads are inside libtorch while it is torn down crashes. Where one is stuck there, the
+    /// process ends at once instead.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (!member.Ended.IsCompleted)
+        {
+            var ended = actor.Ask<RunsEnded>(new EndRuns(), EndLimit);
+            await ((Task)ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!ended.IsCompletedSuccessfully && !member.Ended.IsCompleted)
+            {
+                Process.GetCurrentProcess().Kill();
+            }
+        }
+
         await member.DisposeAsync();
         plane.Dispose();
     }

@@ -15,6 +15,7 @@ internal sealed class NodeActor : ReceiveActor
     private readonly ITensorPlane plane;
     private readonly Func<IReadOnlyDictionary<string, long>> refused;
     private readonly Dictionary<IActorRef, NodeRun> runs = [];
+    private IActorRef? ending;
 
     /// <param name="description">With all devices free.</param>
     /// <param name="refused">What the process has refused so far, by reason.</param>
@@ -28,10 +29,12 @@ internal sealed class NodeActor : ReceiveActor
         Receive<PrepareRun>(Prepare);
         Receive<Opened>(Host);
         Receive<RunRefused>(refusal => Sender.Tell(refusal));
+        Receive<EndRuns>(_ => End());
         Receive<Terminated>(ended =>
         {
             runs.Remove(ended.ActorRef, out var run);
             run!.Dispose();
+            AnswerWhenEnded();
         });
     }
 
@@ -72,6 +75,13 @@ internal sealed class NodeActor : ReceiveActor
     private void Host(Opened message)
     {
         var run = message.Run;
+        if (ending is not null)
+        {
+            run.Dispose();
+            Sender.Tell(new RunRefused("it is ending."));
+            return;
+        }
+
         if (run.Devices.FirstOrDefault(device => !description.Devices.Any(own => own.Name == device.Value)) is { Value: { } missing })
         {
             run.Dispose();
@@ -82,6 +92,25 @@ internal sealed class NodeActor : ReceiveActor
         var host = Context.Watch(Context.ActorOf(StageHostActor.Props(run.Setup(plane))));
         runs.Add(host, run);
         Sender.Tell(new RunPrepared(host, plane.Address));
+    }
+
+    private void End()
+    {
+        ending = Sender;
+        foreach (var host in runs.Keys)
+        {
+            host.Tell(new EndStages(long.MaxValue));
+        }
+
+        AnswerWhenEnded();
+    }
+
+    private void AnswerWhenEnded()
+    {
+        if (runs.Count == 0)
+        {
+            ending?.Tell(new RunsEnded());
+        }
     }
 
     private sealed record Opened(NodeRun Run);

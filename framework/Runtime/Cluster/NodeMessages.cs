@@ -60,3 +60,8 @@ internal sealed record RunPrepared(IActorRef Host, PlaneAddress Plane) : IContro
 
 /// <param name="Reason">One sentence.</param>
 internal sealed record RunRefused(string Reason) : IControlMessage;
+
+/// <summary>From the node's own process, at its end: end the stages of all runs; answered with <see cref="RunsEnded"/>.</summary>
+internal sealed record EndRuns;
+
+internal sealed record RunsEnded;

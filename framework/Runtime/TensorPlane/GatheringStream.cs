@@ -49,7 +49,7 @@ internal sealed unsafe partial class GatheringStream(Socket socket) : NetworkStr
                 count = Check(readv(Socket.SafeHandle, pieces, 2));
             }
             while (count < 0);
-            return count > 0 ? (int)count : throw new EndOfStreamException("the connection ended in the middle of a message");
+            return count > 0 ? (int)count : throw new EndOfStreamException("it broke off in the middle of a message");
         }
     }
 

@@ -4,7 +4,7 @@ using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Tests.TensorPlane;
 
-/// <summary>Between a dialler and a listener: flips one bit of each byte whose position in the dialler's stream is asked for.</summary>
+/// <summary>Between a dialler and a listener: flips one bit of each byte whose position in what the dialler sends is asked for.</summary>
 internal sealed class FlippingProxy : IDisposable
 {
     /// <summary>Where the first message begins: after the greeting and the comparison of clocks.</summary>
@@ -40,15 +40,20 @@ internal sealed class FlippingProxy : IDisposable
     {
         try
         {
-            var dialler = listening.Accept();
-            var onward = PlaneSockets.DialTcp(listener.Host, listener.Port, CancellationToken.None);
-            lock (sockets)
+            // The first connection is the one that the dialler sends on.
+            for (var ofConnection = flips; ; ofConnection = [])
             {
-                sockets.AddRange([dialler, onward]);
-            }
+                var dialler = listening.Accept();
+                var onward = PlaneSockets.DialTcp(listener.Host, listener.Port, CancellationToken.None);
+                lock (sockets)
+                {
+                    sockets.AddRange([dialler, onward]);
+                }
 
-            new Thread(() => Pump(onward, dialler, [])) { IsBackground = true }.Start();
-            Pump(dialler, onward, flips);
+                var flipped = ofConnection;
+                new Thread(() => Pump(onward, dialler, [])) { IsBackground = true }.Start();
+                new Thread(() => Pump(dialler, onward, flipped)) { IsBackground = true }.Start();
+            }
         }
         catch (Exception gone) when (gone is SocketException or ObjectDisposedException)
         {

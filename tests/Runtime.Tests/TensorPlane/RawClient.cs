@@ -6,10 +6,13 @@ namespace Pipeline.Runtime.Tests.TensorPlane;
 /// <summary>A dialler that sends whatever a test wants.</summary>
 internal sealed class RawClient : IDisposable
 {
+    private readonly PlaneAddress to;
     private readonly Socket socket;
+    private RawClient? other;   // the connection that the listener sends on
 
     public RawClient(PlaneAddress to)
     {
+        this.to = to;
         socket = PlaneSockets.DialTcp(to.Host, to.Port, CancellationToken.None);
         socket.ReceiveTimeout = 20_000;
         Stream = new NetworkStream(socket, ownsSocket: true);
@@ -20,14 +23,12 @@ internal sealed class RawClient : IDisposable
     /// <returns>What the listener answers: 0 for welcome, 1 more than the refusal, -1 for nothing.</returns>
     public int Greet(LinkName name, int? version = null)
     {
-        var hello = new byte[Hello.Size];
-        new Hello(name, Guid.NewGuid(), 0, 1).Write(hello);
-        hello[8] = (byte)(version ?? hello[8]);
-        Stream.Write(hello);
-        var answer = Answer();
+        var attempt = Guid.NewGuid();
+        var answer = Greet(name, attempt, 0, version);
         if (answer == 0)
         {
-            MonotonicClock.Ask(Stream);
+            other = new(to);
+            other.Greet(name, attempt, 1, version);
         }
 
         return answer;
@@ -62,5 +63,24 @@ internal sealed class RawClient : IDisposable
         return memory.ToArray();
     }
 
-    public void Dispose() => Stream.Dispose();
+    public void Dispose()
+    {
+        Stream.Dispose();
+        other?.Dispose();
+    }
+
+    private int Greet(LinkName name, Guid attempt, int connection, int? version)
+    {
+        var hello = new byte[Hello.Size];
+        new Hello(name, attempt, connection, 2).Write(hello);
+        hello[8] = (byte)(version ?? hello[8]);
+        Stream.Write(hello);
+        var answer = Answer();
+        if (answer == 0)
+        {
+            MonotonicClock.Ask(Stream);
+        }
+
+        return answer;
+    }
 }
