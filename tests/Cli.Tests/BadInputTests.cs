@@ -26,7 +26,7 @@ public sealed class BadInputTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Theory]
-    [InlineData("", "Name a command: train, plan, schedule, simulate, bench, inspect, doctor or certificates; pipeline --help says more.")]
+    [InlineData("", "Name a command: train, plan, schedule, simulate, bench, inspect, node, nodes, doctor or certificates; pipeline --help says more.")]
     [InlineData("tain job.hocon", "tain is not a command; did you mean train?")]
     [InlineData("train", "train: Required argument 'JOB' missing for command: 'train'.")]
     [InlineData("train job.hocon more", "train: more is one argument too many; pipeline train --help says what it takes.")]
@@ -52,6 +52,15 @@ public sealed class BadInputTests : IDisposable
         "train job.hocon --set job.directory=mine", "job.directory: $/mine is not a run directory (it has no events.jsonl); choose an empty or a new folder.")]
     [InlineData("train job.hocon --set device=cuda:7", "device is cuda:7, but libtorch finds no CUDA device here; pipeline doctor says what it finds.")]
     [InlineData("train job.hocon --resume", "--resume: there is no whole checkpoint in $/run/checkpoints.")]
+    [InlineData("train job.hocon --processes 0", "--processes must be from 1 to 256, not 0.")]
+    [InlineData("train job.hocon --processes 2 --join 127.0.0.1:1", "--processes makes a cluster of its own and --join uses another; give one of them.")]
+    [InlineData(
+        "train job.hocon --join 192.0.2.1:4053", "--join: 192.0.2.1:4053 is another machine, which cannot reach this one at 127.0.0.1; say with --host by what name it can.")]
+    [InlineData(
+        "train job.hocon --set parallel.placement=[a/cpu]", "parallel.placement names nodes of a cluster; it needs --join or --processes.")]
+    [InlineData("train job.hocon --set parallel.replicas=3", "--set: batch.micro-batches must be a multiple of parallel.replicas, which is 3, not 4.")]
+    [InlineData("node --devices tpu", "pipeline.node.devices must be auto, or some of cpu, cuda and cuda:N, not \"tpu\".")]
+    [InlineData("nodes", "nodes: Option '--join' is required.")]
     [InlineData("certificates", "certificates: Option '--directory' is required.")]
     [InlineData("certificates --directory text.txt", "--directory: text.txt is a file; a folder is needed.")]
     [InlineData("certificates --directory c --host a_b..c", "--host must be a host name or an IP address, not \"a_b..c\".")]

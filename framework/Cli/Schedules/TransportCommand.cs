@@ -61,9 +61,10 @@ internal static class TransportCommand
     public static Command CreatePeer()
     {
         var certificates = new Argument<string>("CERTIFICATES");
-        var command = new Command(PeerName, "The second process of bench transport.") { certificates };
+        var join = new Argument<string>("JOIN");
+        var command = new Command(PeerName, "The second process of bench transport.") { certificates, join };
         command.Hidden = true;
-        command.SetAction(parsed => TransportPeer.Run(Console.In, parsed.GetValue(certificates)!));
+        command.SetAction(parsed => TransportPeer.Run(Console.In, parsed.GetValue(certificates)!, parsed.GetValue(join)!));
         return command;
     }
 
@@ -98,6 +99,8 @@ internal static class TransportCommand
             $"{Name(one.Transport, one.Streams),-9}  {one.Bytes >> 10,4} KiB {Rate(one.Plane),-12} {Rate(one.RawStreams),-12} {one.Ratio,9:F2}   {Rate(one.Raw)}")));
         lines.AddRange(result.RoundTrips.Select(trip => Line(
             $"{trip.Transport}: {trip.Bytes} bytes there and back in {1e6 * trip.Median:F0} us (99%: {1e6 * trip.P99:F0} us); raw {1e6 * trip.RawMedian:F0} us (99%: {1e6 * trip.RawP99:F0} us)")));
+        var pings = result.Pings;
+        lines.Add(Line($"control messages there and back in {1e3 * pings.QuietMedian:F2} ms (99%: {1e3 * pings.QuietP99:F1} ms); beside tensors at full speed {1e3 * pings.Median:F2} ms (99%: {1e3 * pings.P99:F1} ms)"));
         return string.Join('\n', lines) + "\n";
     }
 

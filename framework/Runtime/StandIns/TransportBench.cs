@@ -16,6 +16,7 @@ public sealed class TransportBench : IDisposable
     private readonly SocketPlane open;
     private readonly SocketPlane secret;
     private readonly Process peer;
+    private readonly ControlPings pings = new(join: null);
     private readonly TimeSpan time;
     private readonly CancellationToken stop;
 
@@ -30,7 +31,7 @@ public sealed class TransportBench : IDisposable
         identity = TlsIdentity.Read(Certificates);
         open = SocketPlane.Listen(new(TransportSockets.Host));
         secret = SocketPlane.Listen(new(TransportSockets.Host, Tls: identity));
-        peer = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. Program(), .. command, Certificates]) { RedirectStandardInput = true })!;
+        peer = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. Program(), .. command, Certificates, pings.Address]) { RedirectStandardInput = true })!;
     }
 
     public static IReadOnlyList<string> Transports { get; } = [TransportSockets.Unix, TransportSockets.Tcp, TransportSockets.Tls];
@@ -47,7 +48,8 @@ public sealed class TransportBench : IDisposable
         LibTorch.Load();
         using var bench = new TransportBench(time, command, stop);
         var throughput = transports.SelectMany(transport => sizes.Select(bytes => bench.Throughput(transport, bytes, rounds))).ToArray();
-        return new(rounds, time.TotalSeconds, throughput, [.. transports.Where(transport => transport != TransportSockets.Tls).Select(transport => bench.RoundTrip(transport, rounds))]);
+        return new(rounds, time.TotalSeconds, throughput, [.. transports.Where(transport => transport != TransportSockets.Tls).Select(transport => bench.RoundTrip(transport, rounds))],
+            bench.Pings(transports[0], sizes[0], rounds));
     }
 
     public void Dispose()
@@ -59,6 +61,7 @@ public sealed class TransportBench : IDisposable
         }
 
         peer.Dispose();
+        pings.Dispose();
         open.Dispose();
         secret.Dispose();
         identity.Dispose();
@@ -93,6 +96,16 @@ public sealed class TransportBench : IDisposable
         }
 
         return new(transport, SmallBytes, Median(raw), Share(raw, 0.99), Median(plane), Share(plane, 0.99));
+    }
+
+    /// <summary>Control messages by themselves, then beside tensors of this transport and size.</summary>
+    private PingResult Pings(string transport, int bytes, int rounds)
+    {
+        pings.Measure(time);   // code is compiled for speed only after it has run for a while
+        var quiet = pings.Measure(rounds * time);
+        var beside = new List<double>();
+        Plane(transport, bytes, isRoundTrip: false, () => beside.AddRange(pings.Measure(rounds * time)));
+        return new(Median(quiet), Share(quiet, 0.99), Median(beside), Share(beside, 0.99));
     }
 
     /// <returns>Bytes a second.</returns>
@@ -138,7 +151,8 @@ public sealed class TransportBench : IDisposable
         return new(listening, streams, transport == TransportSockets.Tls ? identity : null);
     }
 
-    private (double Rate, List<double> Times) Plane(string transport, int bytes, bool isRoundTrip)
+    /// <param name="meanwhile">Done while tensors pass.</param>
+    private (double Rate, List<double> Times) Plane(string transport, int bytes, bool isRoundTrip, Action? meanwhile = null)
     {
         var plane = transport == TransportSockets.Tls ? secret : open;
         var name = new LinkName(Guid.NewGuid(), 0, 0, 1);
@@ -150,6 +164,7 @@ public sealed class TransportBench : IDisposable
         {
             receiver.Begin(link);
             rate = Rate(() => receiver.Received);
+            meanwhile?.Invoke();
         }
 
         return receiver.Failure is { } failure ? throw new IOException(failure) : (rate, receiver.Times);

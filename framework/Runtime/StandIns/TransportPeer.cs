@@ -16,9 +16,11 @@ public static class TransportPeer
 
     /// <param name="requests">One a line, until its end.</param>
     /// <param name="certificates">Of the node.</param>
-    public static void Run(TextReader requests, string certificates)
+    /// <param name="join">HOST:PORT of the first process's control connection.</param>
+    public static void Run(TextReader requests, string certificates, string join)
     {
         LibTorch.Load();
+        using var pings = new ControlPings(join);
         using var identity = TlsIdentity.Read(certificates);
         using var open = SocketPlane.Listen(new(TransportSockets.Host));
         using var secret = SocketPlane.Listen(new(TransportSockets.Host, Tls: identity));

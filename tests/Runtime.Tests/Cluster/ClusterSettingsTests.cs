@@ -56,7 +56,7 @@ public sealed class ClusterSettingsTests : IDisposable
     [InlineData("pipeline.node.devices = [gpu]", ", line 1: pipeline.node.devices must be auto, or some of cpu, cuda and cuda:N, not \"gpu\".")]
     [InlineData("pipeline.node.devices = [auto, cpu]", ", line 1: pipeline.node.devices must be auto, or some of cpu, cuda and cuda:N, not \"auto\".")]
     [InlineData("pipeline.instruction-set = avx", ", line 1: pipeline.instruction-set must be auto, avx2 or avx512, not \"avx\"; did you mean avx2?")]
-    [InlineData("pipeline.tensor-plane.streams = 0", ", line 1: pipeline.tensor-plane.streams must be a whole number of at least 1 and at most 64, not \"0\".")]
+    [InlineData("pipeline.tensor-plane.streams = 0", ", line 1: pipeline.tensor-plane.streams must be a whole number of at least 1 and at most 16, not \"0\".")]
     [InlineData("pipeline.tensor-plane.maximum-frame = big", ", line 1: pipeline.tensor-plane.maximum-frame must be a number of bytes such as 500MiB or 8GiB, not \"big\".")]
     [InlineData("pipeline = 3", ", line 1: pipeline must be a section, not \"3\".")]
     [InlineData("pipeline {\n", ", line 1: the { that opens here is never closed.")]

@@ -24,12 +24,18 @@ internal sealed class RefusedCounter : IDisposable
 
     public long this[string reason] => counts.GetValueOrDefault(reason);
 
-    /// <summary>Until it is above <paramref name="before"/>; fails after ten seconds.</summary>
-    public async Task WaitAsync(string reason, long before = 0)
+    /// <summary>Until it is above <paramref name="before"/>; fails after twenty seconds.</summary>
+    /// <param name="again">Every two seconds: a message sent while its association is being made anew is lost.</param>
+    public async Task WaitAsync(string reason, long before = 0, Action? again = null)
     {
-        for (var tries = 0; this[reason] <= before; tries++)
+        for (var tries = 1; this[reason] <= before; tries++)
         {
-            Assert.True(tries < 200, $"Nothing was refused for the reason {reason}; counted are {string.Join(", ", counts)}.");
+            if (tries % 40 == 0)
+            {
+                again?.Invoke();
+            }
+
+            Assert.True(tries < 400, $"Nothing was refused for the reason {reason}; counted are {string.Join(", ", counts)}.");
             await Task.Delay(50, TestContext.Current.CancellationToken);
         }
     }

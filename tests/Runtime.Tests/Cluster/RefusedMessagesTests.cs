@@ -55,7 +55,7 @@ public sealed class RefusedMessagesTests(RefusedMessagesTests.TwoNodes nodes) : 
     {
         var before = nodes.Counter[reason];
         attack(nodes.Stranger);
-        await nodes.Counter.WaitAsync(reason, before);
+        await nodes.Counter.WaitAsync(reason, before, () => attack(nodes.Stranger));
         await TestNode.AssertWholeAsync(nodes.First, nodes.Second);
     }
 
