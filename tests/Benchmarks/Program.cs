@@ -9,4 +9,5 @@ return await new RootCommand("Measures Pipeline against peers and limits, altern
     PlainLoop.Create(),
     BackwardBenchmark.Create(),
     RecomputeBenchmark.Create(),
+    ProcessesBenchmark.Create(),
 }.Parse(args).InvokeAsync();

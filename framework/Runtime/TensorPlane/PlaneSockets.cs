@@ -9,7 +9,7 @@ internal static class PlaneSockets
     private const int Waiting = 128;
 
     /// <summary>Of a Unix domain socket: what is under way stays in the processor's cache.</summary>
-    private const int UnixBuffer = 1 << 18;
+    private const int UnixBuffer = 1 << 19;
 
     /// <exception cref="IOException">The address cannot be listened on.</exception>
     public static Socket ListenTcp(string host, int port)
