@@ -132,6 +132,28 @@ public sealed class ClusterTests : IDisposable
         }
     }
 
+    [Fact]
+    public void A_node_that_is_stopped_ends_the_run_and_the_others_are_free_for_the_next()
+    {
+        using var first = Command.Start(folder.Path, "node", "--port", "0", "--name", "alpha", "--devices", "cpu");
+        var address = first.ReadLine().Split(' ')[^1].TrimEnd('.');
+        using var second = Command.Start(folder.Path, "node", "--port", "0", "--name", "beta", "--devices", "cpu", "--join", address);
+        second.WaitFor("Node beta");
+        using var train = Command.Start(folder.Path, "train", "job.hocon", "--join", address, "--nodes", "2", "--set", "parallel.stages=2", "--set", "job.steps=100000");
+        train.WaitFor("step 1/");
+        second.Signal("TERM");
+        var (code, _, errors) = second.Finish();
+        Assert.Equal((0, ""), (code, errors));
+        var clock = Stopwatch.StartNew();
+        (code, _, errors) = train.Finish();
+        Assert.Equal(1, code);
+        Assert.Matches("The node beta was lost, and with it stage 1|has lost its link to stage [01]", errors);
+        Assert.True(clock.Elapsed < Soon, $"It took {clock.Elapsed} to end.");
+
+        (code, _, errors) = Command.Run(folder.Path, "train", "job.hocon", "--join", address, "--set", "parallel.stages=1");
+        Assert.True(code == 0, errors);
+    }
+
     private IReadOnlyList<(double, double)> Losses() =>
     [
         .. File.ReadLines(folder.File("run/metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)

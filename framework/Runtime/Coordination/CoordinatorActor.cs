@@ -47,7 +47,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private bool stopping;
     private TimeSpan typicalAction;
     private IActorRef? ending;
-    private int endedHosts;
+    private readonly HashSet<IActorRef> endedHosts = [];   // and those that are lost
     private string? lastCheckpoint;
     private long lastSaved = -1;
 
@@ -81,10 +81,10 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         Receive<StagesDescribed>(Described);
         Receive<ClockRead>(message => clocks.Answered(message.Host, message.AskedAt, message.Ticks));
         Receive<EndRun>(_ => End());
-        Receive<StagesEnded>(_ => HostEnded());
+        Receive<StagesEnded>(_ => Ended(Sender));
         Receive<LifeLineTied>(message => lifeLines.Add(message.Link));
-        Receive<HostLost>(message => Lost(hosts[message.Host], message.Reason));
-        Receive<Terminated>(message => Lost(hosts.FirstOrDefault(host => host.Host.Equals(message.ActorRef)), "The cluster has removed it."));
+        Receive<HostLost>(message => Lost(hosts[message.Host].Host, message.Reason));
+        Receive<Terminated>(message => Lost(message.ActorRef, "The cluster has removed it."));
         Receive<StopRun>(_ => stopping = true);
         Receive<LookForStall>(_ => LookForStall());
     }
@@ -357,12 +357,14 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
                 failure: failure => new HostLost(host, FailureSentence.Of(failure)));
     }
 
-    private void Lost(HostedWorkers? lost, string reason)
+    private void Lost(IActorRef host, string reason)
     {
-        if (lost is not null && ending is null)
+        if (ending is null && hosts.FirstOrDefault(one => one.Host.Equals(host)) is { } lost)
         {
             Fail($"The node {lost.Node} was lost, and with it {string.Join(", ", lost.Workers.Select(workers.NameOf))}: {reason}");
         }
+
+        Ended(host);
     }
 
     private void Fail(string sentence)
@@ -416,15 +418,15 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         AnswerWhenEnded();
     }
 
-    private void HostEnded()
+    private void Ended(IActorRef host)
     {
-        endedHosts++;
+        endedHosts.Add(host);
         AnswerWhenEnded();
     }
 
     private void AnswerWhenEnded()
     {
-        if (ending is not null && endedHosts == hosts.Count)
+        if (ending is not null && endedHosts.Count == hosts.Count)
         {
             ending.Tell(RunEnded.Instance);
         }

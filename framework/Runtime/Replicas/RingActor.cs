@@ -18,7 +18,8 @@ internal sealed class RingActor : ReceiveActor
     private readonly Dictionary<(int Stage, int Bucket), (int Hop, IActorRef Asker)> gathers = [];
     private ITensorLink? next;
     private long epoch;
-    private long step;   // the newest that the stages have asked something of
+    private long step;
+    private bool isQuiet;   // the newest that the stages have asked something of
 
     public RingActor(RingSetup setup)
     {
@@ -34,6 +35,7 @@ internal sealed class RingActor : ReceiveActor
         Receive<Frame>(Arrive);
         Receive<Quieten>(message =>
         {
+            isQuiet = true;
             epoch = message.Epoch;
             Drop();
             Context.Parent.Tell(new StageQuiet());
@@ -100,6 +102,12 @@ internal sealed class RingActor : ReceiveActor
 
     private void Arrive(Frame frame)
     {
+        if (isQuiet)
+        {
+            frame.Dispose();   // peers may still be at work
+            return;
+        }
+
         if (inbox.Take(frame, epoch, step, IsExpected) is { } reason)
         {
             frame.Dispose();

@@ -28,6 +28,7 @@ internal sealed class StageActor : ReceiveActor
     private SaveShard? waitingSave;
     private long epoch;
     private long lastCommitted;
+    private bool isQuiet;
 
     public StageActor(StageSetup setup)
     {
@@ -87,6 +88,7 @@ internal sealed class StageActor : ReceiveActor
 
     private void Quieten(Quieten message)
     {
+        isQuiet = true;
         epoch = message.Epoch;
         (pass, waitingSave) = (null, null);
         inbox.Clear();
@@ -124,6 +126,12 @@ internal sealed class StageActor : ReceiveActor
 
     private void Arrive(Frame frame)
     {
+        if (isQuiet)
+        {
+            frame.Dispose();   // peers may still be at work
+            return;
+        }
+
         if (inbox.Take(frame, epoch, lastCommitted, IsExpected) is { } reason)
         {
             frame.Dispose();
