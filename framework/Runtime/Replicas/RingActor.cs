@@ -18,8 +18,8 @@ internal sealed class RingActor : ReceiveActor
     private readonly Dictionary<(int Stage, int Bucket), (int Hop, IActorRef Asker)> gathers = [];
     private ITensorLink? next;
     private long epoch;
-    private long step;
-    private bool isQuiet;   // the newest that the stages have asked something of
+    private long step;   // the newest that the stages have asked something of
+    private bool isQuiet;
 
     public RingActor(RingSetup setup)
     {

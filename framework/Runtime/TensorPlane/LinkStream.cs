@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.TensorPlane;
 
-/// <summary>One of a link's streams, with a thread that reads and one that writes. A reader never writes: two peers that both wrote and did
-/// not read would wait for each other. Each direction has a connection of its own: on a shared one the kernel wakes a thread that waits to read
+/// <summary>One of a link's streams, with a thread that reads and one that writes. A reader writes only what cannot block it: two peers that both
+/// wrote and did not read would wait for each other. Each direction has a connection of its own: on a shared one the kernel wakes a thread that waits to read
 /// whenever the peer has taken some of what the other thread wrote (for Unix sockets some twenty times in 4 MiB).</summary>
 internal sealed class LinkStream : IDisposable
 {
@@ -143,7 +143,7 @@ internal sealed class LinkStream : IDisposable
             if (outgoing.Socket.Poll(0, SelectMode.SelectWrite))
             {
                 var left = MostDirectBytes;
-                while ((outbox.PeekFrame() is not { } frame || (left -= LocalBytes(frame)) >= 0) && outbox.Take() is { Kind: not 0 } next)
+                while ((left -= DirectBytes(outbox.Peek())) >= 0 && outbox.Take() is { Kind: not 0 } next)
                 {
                     Write(next);
                 }
@@ -255,8 +255,13 @@ internal sealed class LinkStream : IDisposable
         sent.Written();
     }
 
-    private static long LocalBytes(Frame frame) =>
-        frame.Payload.All(TensorMemory.IsLocal) ? frame.Payload.Sum(tensor => tensor.numel() * tensor.ElementSize) : long.MaxValue / 2;
+    /// <summary>Of a message's payload. What must be copied first, or was damaged, which may be large, is for the writer.</summary>
+    private static long DirectBytes(Outgoing message) => message switch
+    {
+        { Kind: not MessageKind.Tensors } => 0,
+        { Frame: { } frame } when frame.Payload.All(TensorMemory.IsLocal) => frame.Payload.Sum(tensor => tensor.numel() * tensor.ElementSize),
+        _ => long.MaxValue,
+    };
 
     private static Frame Localize(Frame frame)
     {

@@ -1,7 +1,7 @@
 namespace Pipeline.Runtime.TensorPlane;
 
-/// <summary>What one connection has to send, in the order in which it goes: what the peer needs to go on first, then frames. Any thread adds,
-/// the writer takes.</summary>
+/// <summary>What one connection has to send, in the order in which it goes: what the peer needs to go on first, then frames. Any thread adds;
+/// the writer takes, or who has its place for a moment.</summary>
 internal sealed class Outbox : IDisposable
 {
     private readonly object gate = new();
@@ -105,12 +105,15 @@ internal sealed class Outbox : IDisposable
         }
     }
 
-    /// <summary>The frame that would be taken next; null where another message, or none, is.</summary>
-    public Frame? PeekFrame()
+    /// <summary>What would be taken next; a message without content where there is none.</summary>
+    public Outgoing Peek()
     {
         lock (gate)
         {
-            return acknowledge == acknowledged && urgent.Count == 0 && frames.TryPeek(out var frame) ? frame : null;
+            return acknowledge > acknowledged ? new(MessageKind.Acknowledgement, acknowledge)
+                : urgent.TryPeek(out var message) ? message
+                : frames.TryPeek(out var frame) ? new(MessageKind.Tensors, Frame: frame)
+                : default;
         }
     }
 
