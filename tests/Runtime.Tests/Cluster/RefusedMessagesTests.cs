@@ -22,7 +22,7 @@ public sealed class RefusedMessagesTests(RefusedMessagesTests.TwoNodes nodes) : 
     public async Task An_actor_is_not_created_for_a_peer()
     {
         await Refused(Refusals.Deployment, stranger =>
-            stranger.ActorOf(Props.Create<Planted>().WithDeploy(new Deploy(new RemoteScope(nodes.First.Address))), "planted"));
+            stranger.ActorOf(Props.Create<Planted>().WithDeploy(new Deploy(new RemoteScope(nodes.First.Address)))));
         Assert.False(Planted.Ran);
     }
 
@@ -41,16 +41,14 @@ public sealed class RefusedMessagesTests(RefusedMessagesTests.TwoNodes nodes) : 
     }
 
     [Fact]
-    public async Task Bytes_that_are_no_frame_close_their_connection_alone()
-    {
-        using var client = new TcpClient();
-        await Refused(Refusals.Frame, _ =>
+    public Task Bytes_that_are_no_frame_close_their_connection_alone() =>
+        Refused(Refusals.Frame, _ =>
         {
-            client.Connect("127.0.0.1", nodes.First.Address.Port!.Value);
+            using var client = new TcpClient("127.0.0.1", nodes.First.Address.Port!.Value);
             client.GetStream().Write("GET / HTTP/1.0\r\n\r\n"u8);
         });
-    }
 
+    /// <param name="attack">May run again, see <see cref="RefusedCounter.WaitAsync"/>.</param>
     private async Task Refused(string reason, Action<ActorSystem> attack)
     {
         var before = nodes.Counter[reason];
