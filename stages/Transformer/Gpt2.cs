@@ -34,7 +34,7 @@ public sealed class Gpt2 : IArchitecture
     private static LayerDefinition Embedding(Gpt2Settings settings, int vocabulary) => new(
         "embedding",
         [Matrix("wte.weight", vocabulary, settings.Width), Matrix("wpe.weight", settings.Context, settings.Width)],
-        (double)settings.Context * settings.Width,
+        new((double)settings.Context * settings.Width, (double)settings.Context * settings.Width),
         parameters => new TokenEmbedding(settings, parameters["wte.weight"], parameters["wpe.weight"]));
 
     private static LayerDefinition Block(Gpt2Settings settings, int index)
@@ -52,7 +52,7 @@ public sealed class Gpt2 : IArchitecture
                 .. Linear($"{name}.mlp.c_fc", 4L * width, width, settings, Deviation),
                 .. Linear($"{name}.mlp.c_proj", width, 4L * width, settings, residual),
             ],
-            settings.Context * ((2 * matrices) + (4.0 * settings.Context * width)),
+            new(settings.Context * ((2 * matrices) + (4.0 * settings.Context * width)), 17.0 * settings.Context * width),
             parameters => new TransformerBlock(settings, name, parameters));
     }
 
@@ -62,7 +62,7 @@ public sealed class Gpt2 : IArchitecture
         return new(
             "head",
             [.. Norm("ln_f", settings), Matrix(weight, vocabulary, settings.Width)],
-            2.0 * settings.Context * settings.Width * vocabulary,
+            new(2.0 * settings.Context * settings.Width * vocabulary, (double)settings.Context * ((2.0 * settings.Width) + vocabulary)),
             parameters => new LanguageModelHead(parameters["ln_f.weight"], parameters.GetValueOrDefault("ln_f.bias"), parameters[weight]));
     }
 

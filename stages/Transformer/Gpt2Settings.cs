@@ -15,7 +15,8 @@ public sealed record Gpt2Settings(
     [Limits(1, 100_000_000)] int Context,
     [Limits(0, 1, ExcludeMaximum = true)] double Dropout = 0.0,
     bool Bias = true,
-    bool TieEmbeddings = true) : ModelSettings(Architecture, Layers, Width, Context), ICheckedSettings
+    bool TieEmbeddings = true,
+    [Limits(1, 10_000_000)] int? Vocabulary = null) : ModelSettings(Architecture, Layers, Width, Context, Vocabulary), ICheckedSettings
 {
     public string? Problem() => Width % Heads == 0
         ? null

@@ -37,7 +37,9 @@ public sealed record JobSettings(
     string Directory = "runs/run");
 
 /// <summary>What every architecture has. An architecture derives its own record with its own keys.</summary>
-public abstract record ModelSettings(string Architecture, int Layers, int Width, int Context);
+/// <param name="Context">Tokens of a training sequence.</param>
+/// <param name="Vocabulary">Rows of the embedding, at least as many as the tokenizer has tokens; as many without it.</param>
+public abstract record ModelSettings(string Architecture, int Layers, int Width, int Context, int? Vocabulary = null);
 
 /// <param name="Files">Glob patterns, relative to the job file; bin, obj, runs and dot-folders are left out.</param>
 /// <param name="Tokenizer"><c>bytes</c> or <c>chars</c>.</param>

@@ -92,7 +92,7 @@ public sealed class ClusterRun : IDisposable
                 plan.Schedule.Name,
                 plan.Schedule.ToCsv(),
                 plan.Corpus.Files,
-                plan.Corpus.Tokenizer.Vocabulary,
+                plan.Vocabulary,
                 ModelHash.Of(plan.Partition.Model),
                 plan.Resumed?.Directory,
                 probe.Path,

@@ -14,11 +14,10 @@ internal static class ModelHash
         var text = new StringBuilder();
         foreach (var layer in model.Layers)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{layer.Name} {layer.ForwardFlops:R}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{layer.Name} {layer.Cost}\n");
             foreach (var parameter in layer.Parameters)
             {
-                var (mean, deviation) = parameter.Initialization;
-                text.Append(CultureInfo.InvariantCulture, $"  {parameter.Name} [{string.Join(',', parameter.Shape)}] {mean:R} {deviation:R} {parameter.Decays}\n");
+                text.Append(CultureInfo.InvariantCulture, $"  {parameter.Name} [{string.Join(',', parameter.Shape)}] {parameter.Initialization} {parameter.Decays}\n");
             }
         }
 

@@ -20,6 +20,7 @@ public sealed class OpenedJob : IDisposable
         Corpus = new Corpus(Job.Data, Folder);
         try
         {
+            Vocabulary = RowsOf(Job.Model, Corpus.Tokenizer);
             Samples = new Samples(Corpus, Job);
         }
         catch
@@ -28,7 +29,7 @@ public sealed class OpenedJob : IDisposable
             throw;
         }
 
-        Model = architectures.First(candidate => candidate.Name == Job.Model.Architecture).Define(Job.Model, Corpus.Tokenizer.Vocabulary);
+        Model = architectures.First(candidate => candidate.Name == Job.Model.Architecture).Define(Job.Model, Vocabulary);
     }
 
     public JobFile Job { get; }
@@ -43,7 +44,14 @@ public sealed class OpenedJob : IDisposable
 
     public Samples Samples { get; }
 
+    /// <summary>Of the model: rows of its embedding.</summary>
+    public int Vocabulary { get; }
+
     public ModelDefinition Model { get; }
 
     public void Dispose() => Corpus.Dispose();
+
+    private static int RowsOf(ModelSettings model, ITokenizer tokenizer) => model.Vocabulary is { } rows && rows < tokenizer.Vocabulary
+        ? throw new BadInputException($"model.vocabulary must be at least {tokenizer.Vocabulary}, the number of tokens of the tokenizer {tokenizer.Name}, not {rows}.")
+        : model.Vocabulary ?? tokenizer.Vocabulary;
 }

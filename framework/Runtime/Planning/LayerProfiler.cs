@@ -51,7 +51,7 @@ public sealed class LayerProfiler(ModelDefinition model, JobFile job, Samples sa
     {
         var definition = model.Layers[layer];
         var shapes = definition.Parameters.Select(parameter => string.Join('x', parameter.Shape));
-        return $"{definition.Build.Method} {definition.ForwardFlops} {string.Join(' ', shapes)} {(layer == model.Layers.Count - 1 ? "end" : "")}";
+        return $"{definition.Build.Method} {definition.Cost} {string.Join(' ', shapes)} {(layer == model.Layers.Count - 1 ? "end" : "")}";
     }
 
     private (LayerProfile Profile, Tensor Output) Measure(int layer, Tensor input, TimeSpan window)

@@ -73,6 +73,8 @@ public sealed class TrainingPlan : IDisposable
 
     public Samples Samples => opened.Samples;
 
+    public int Vocabulary => opened.Vocabulary;
+
     public Schedule Schedule { get; }
 
     public Partition Partition { get; }

@@ -12,7 +12,7 @@ internal sealed class StandInArchitecture : IArchitecture
     public Type Settings => typeof(StandInSettings);
 
     public ModelDefinition Define(ModelSettings settings, int vocabulary) =>
-        new([.. Enumerable.Range(0, settings.Layers + 2).Select(index => new LayerDefinition($"layer {index}", [], 1, _ => new Identity()))], (output, _) => output);
+        new([.. Enumerable.Range(0, settings.Layers + 2).Select(index => new LayerDefinition($"layer {index}", [], default, _ => new Identity()))], (output, _) => output);
 
     private sealed class Identity : Layer
     {

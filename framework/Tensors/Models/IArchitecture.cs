@@ -1,4 +1,5 @@
 using Pipeline.Core.Jobs;
+using Pipeline.Tensors.Models.HuggingFace;
 
 namespace Pipeline.Tensors.Models;
 
@@ -14,4 +15,7 @@ public interface IArchitecture
     /// <param name="settings">An instance of <see cref="Settings"/>.</param>
     /// <param name="vocabulary">Number of distinct tokens.</param>
     ModelDefinition Define(ModelSettings settings, int vocabulary);
+
+    /// <summary>How its models lie in Hugging Face's files; null where there is no such model.</summary>
+    IHuggingFaceFormat? HuggingFace => null;
 }

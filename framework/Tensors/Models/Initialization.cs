@@ -1,9 +1,37 @@
+using static TorchSharp.torch;
+
 namespace Pipeline.Tensors.Models;
 
-/// <summary>How a parameter starts: normally distributed, or one value everywhere when <paramref name="Deviation"/> is 0.</summary>
-public readonly record struct Initialization(double Mean, double Deviation)
+/// <summary>How a parameter starts. A family with a distribution of its own derives its own; what a record prints tells two apart.</summary>
+public abstract record Initialization
 {
-    public static Initialization Normal(double deviation) => new(0, deviation);
+    public static Initialization Normal(double deviation) => new NormalDistribution(deviation);
 
-    public static Initialization Constant(double value) => new(value, 0);
+    public static Initialization Uniform(double low, double high) => new UniformDistribution(low, high);
+
+    public static Initialization Constant(double value) => new SameEverywhere(value);
+
+    /// <summary>Sets the values, in place. Under <c>no_grad</c> and in the caller's dispose scope.</summary>
+    /// <param name="values">float32 on the CPU.</param>
+    /// <param name="generator">The parameter's own: nothing random may come from elsewhere.</param>
+    public abstract void Fill(Tensor values, Generator generator);
+
+    private sealed record NormalDistribution(double Deviation) : Initialization
+    {
+        public override void Fill(Tensor values, Generator generator) => values.normal_(0, Deviation, generator);
+    }
+
+    private sealed record UniformDistribution(double Low, double High) : Initialization
+    {
+        public override void Fill(Tensor values, Generator generator) => values.uniform_(Low, High, generator);
+    }
+
+    private sealed record SameEverywhere(double Value) : Initialization
+    {
+        public override void Fill(Tensor values, Generator generator)
+        {
+            using var value = Operators.Arithmetic.Full([], Value);
+            values.copy_(value);
+        }
+    }
 }

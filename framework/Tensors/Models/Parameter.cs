@@ -1,5 +1,4 @@
 using Pipeline.Core;
-using Pipeline.Tensors.Operators;
 using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Models;
@@ -13,13 +12,9 @@ public sealed class Parameter : IDisposable
         Definition = definition;
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        var initial = Arithmetic.Full(definition.Shape, definition.Initialization.Mean);
-        if (definition.Initialization.Deviation > 0)
-        {
-            using var generator = new Generator(Seeds.Derive(seed, definition.Name));
-            initial.normal_(definition.Initialization.Mean, definition.Initialization.Deviation, generator);
-        }
-
+        using var generator = new Generator(Seeds.Derive(seed, definition.Name));
+        var initial = empty([.. definition.Shape], ScalarType.Float32);
+        definition.Initialization.Fill(initial, generator);
         Value = initial.to(type, device).requires_grad_(true).DetachFromDisposeScope();
     }
 

@@ -11,6 +11,16 @@ namespace Pipeline.Tensors.Models;
 public sealed record Pass(
     long Seed, long Step, int MicroBatch, bool Training, ScalarType Compute, WeightGradients? WeightGradients = null)
 {
+    /// <summary>What earlier calls have left for this one in generation; null in training and evaluation.</summary>
+    public Cache? Cache { get; init; }
+
+    /// <summary>bool (sequences, length), true at the first token of each document: nothing that comes before it may reach what follows. Null:
+    /// a sequence is one document.</summary>
+    public Tensor? DocumentStarts { get; init; }
+
+    /// <summary>This micro-batch's share of the step: what a layer's loss of its own is scaled by.</summary>
+    public double LossShare { get; init; } = 1;
+
     /// <summary><c>input weight^T + bias</c>.</summary>
     /// <param name="input">(..., inputs).</param>
     /// <param name="weight">(outputs, inputs).</param>

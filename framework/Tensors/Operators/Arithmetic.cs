@@ -25,6 +25,13 @@ public static class Arithmetic
         return input.mul(number);
     }
 
+    /// <summary><c>input + addend</c>.</summary>
+    public static Tensor Shift(Tensor input, double addend)
+    {
+        using Scalar number = addend;
+        return input.add(number, One);
+    }
+
     /// <summary><c>input *= factor</c>.</summary>
     public static Tensor ScaleInPlace(Tensor input, double factor)
     {

@@ -67,4 +67,48 @@ public static class Operator
     {
         return nn.functional.layer_norm(input, weight.shape, weight.to(input.dtype), bias?.to(input.dtype));
     }
+
+    /// <summary>Root mean square norm over the last dimension (Zhang and Sennrich 2019, arXiv:1910.07467), computed in float32 as in
+    /// Hugging Face's LlamaRMSNorm: <c>weight * x / sqrt(mean(x^2) + epsilon)</c>.</summary>
+    /// <param name="weight">(width).</param>
+    /// <returns>The input's type.</returns>
+    public static Tensor RmsNorm(Tensor input, Tensor weight, double epsilon)
+    {
+        var wide = input.to(ScalarType.Float32);
+        var scale = Arithmetic.Shift(wide.square().mean([-1], keepdim: true), epsilon).rsqrt();
+        return (wide * scale).to(input.dtype) * weight.to(input.dtype);
+    }
+
+    /// <summary>A depthwise causal convolution over the sequence: <c>out[:, t, c] = bias[c] + sum over k of weight[c, 0, K-1-k] in[:, t-k, c]</c>.</summary>
+    /// <param name="input">(sequences, length, channels).</param>
+    /// <param name="weight">(channels, 1, K).</param>
+    /// <param name="bias">(channels).</param>
+    /// <param name="before">(sequences, K-1, channels): the inputs before the first; zeros without it.</param>
+    /// <param name="starts">bool (sequences, length): nothing before a true position reaches it or what follows it.</param>
+    /// <returns>The output (sequences, length, channels) and the last K-1 inputs, for the next call's <paramref name="before"/>; both
+    /// differentiable.</returns>
+    public static (Tensor Output, Tensor Last) CausalConvolution(Tensor input, Tensor weight, Tensor? bias, Tensor? before = null, Tensor? starts = null)
+    {
+        var (length, channels, taps) = (input.shape[1], input.shape[2], weight.shape[2]);
+        before ??= zeros([input.shape[0], taps - 1, channels], input.dtype, input.device);
+        var padded = cat([before, input], 1);
+        var last = padded.narrow(1, length, taps - 1);
+        if (starts is null)
+        {
+            var output = nn.functional.conv1d(padded.transpose(1, 2), weight.to(input.dtype), bias?.to(input.dtype), groups: channels);
+            return (output.transpose(1, 2), last);
+        }
+
+        var document = starts.to(ScalarType.Int32).cumsum(1);   // numbers what is of one document alike; what came before the call is 0
+        var numbered = cat([zeros([input.shape[0], taps - 1], document.dtype, input.device), document], 1);
+        var columns = weight.to(input.dtype).squeeze(1).unbind(1);
+        var sum = input * columns[^1];
+        for (var back = 1; back < taps; back++)
+        {
+            var same = numbered.narrow(1, taps - 1 - back, length).eq(document).unsqueeze(-1).to(input.dtype);
+            sum = Arithmetic.Add(sum, padded.narrow(1, taps - 1 - back, length) * same * columns[^(back + 1)]);
+        }
+
+        return (bias is null ? sum : Arithmetic.Add(sum, bias.to(input.dtype)), last);
+    }
 }
