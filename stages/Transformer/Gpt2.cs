@@ -1,5 +1,6 @@
 using Pipeline.Core.Jobs;
 using Pipeline.Tensors.Models;
+using Pipeline.Tensors.Models.HuggingFace;
 using TorchSharp;
 
 namespace Pipeline.Stages.Transformer;
@@ -13,6 +14,8 @@ public sealed class Gpt2 : IArchitecture
     public string Name => "gpt2";
 
     public Type Settings => typeof(Gpt2Settings);
+
+    public IHuggingFaceFormat HuggingFace { get; } = new Gpt2Format();
 
     public ModelDefinition Define(ModelSettings settings, int vocabulary)
     {

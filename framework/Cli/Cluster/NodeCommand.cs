@@ -3,6 +3,7 @@ using System.Globalization;
 using Pipeline.Cli.Training;
 using Pipeline.Core;
 using Pipeline.Runtime.Cluster;
+using Pipeline.Stages;
 
 namespace Pipeline.Cli.Cluster;
 
@@ -53,7 +54,7 @@ internal static class NodeCommand
         var stop = parent?.Token ?? signals!.Stop;
         try
         {
-            await using var node = await Node.StartAsync(settings, join, insecure, Architectures.All, stop);
+            await using var node = await Node.StartAsync(settings, join, insecure, Families.All, stop);
             if (!attached)
             {
                 Tell(node.Description, join);

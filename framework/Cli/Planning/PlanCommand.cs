@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
-using Pipeline.Core;
 using Pipeline.Core.Partitioning;
+using Pipeline.Core;
 using Pipeline.Runtime.Jobs;
 using Pipeline.Runtime.Planning;
 using Pipeline.Runtime.Runs;
+using Pipeline.Stages;
 using Pipeline.Tensors.Loading;
 using Spectre.Console;
 
@@ -39,7 +40,7 @@ internal static class PlanCommand
             throw new BadInputException($"--save-profile: there is no folder {folder}.");
         }
 
-        using var opened = new OpenedJob(job, overrides, Architectures.All);
+        using var opened = new OpenedJob(job, overrides, Families.All);
         LibTorch.Load();
         var device = Devices.Place(opened.Job.Device, opened.Job.Parallel.Stages)[0];
         var profiles = profile is null

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Pipeline.Cli.Cluster;
 using Pipeline.Core;
 using Pipeline.Runtime.Runs;
+using Pipeline.Stages;
 
 namespace Pipeline.Cli.Training;
 
@@ -38,7 +39,7 @@ internal static class TrainCommand
 
             var onCluster = ClusterTraining.Of(parsed, cluster, count, parsed.GetValue(nodes));
             var opened = new TrainingPlan(
-                parsed.GetRequiredValue(job), parsed.GetValue(set) ?? [], Architectures.All, parsed.GetValue(resume), onCluster is not null);
+                parsed.GetRequiredValue(job), parsed.GetValue(set) ?? [], Families.All, parsed.GetValue(resume), onCluster is not null);
             return RunAsync(opened, parsed.GetValue(json), onCluster is null
                 ? (plan, view, stop) => TrainingRun.RunAsync(plan, view(), stop)
                 : onCluster.RunAsync);

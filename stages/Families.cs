@@ -1,10 +1,10 @@
 using Pipeline.Stages.Transformer;
 using Pipeline.Tensors.Models;
 
-namespace Pipeline.Cli;
+namespace Pipeline.Stages;
 
-/// <summary>The model families that the command knows.</summary>
-internal static class Architectures
+/// <summary>The model families that come with the framework.</summary>
+public static class Families
 {
     public static IReadOnlyList<IArchitecture> All { get; } = [new Gpt2()];
 }
