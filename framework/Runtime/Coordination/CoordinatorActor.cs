@@ -4,6 +4,7 @@ using Akka.Actor;
 using Pipeline.Core.Configuration;
 using Pipeline.Core.Optimization;
 using Pipeline.Runtime.Checkpoints;
+using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
 using Pipeline.Runtime.TensorPlane;
@@ -11,8 +12,8 @@ using Pipeline.Runtime.TensorPlane;
 namespace Pipeline.Runtime.Coordination;
 
 /// <summary>Takes a run from step to step. A step is a transaction: stages run it on their own, and when all are ready it is committed with
-/// the clip factor of the global gradient norm, or skipped, by all of them. The next step is sent along with the commit unless an
-/// evaluation or a checkpoint comes between.</summary>
+/// the clip factor of the global gradient norm, or skipped, by all of them; the decision is the commit. The next step follows at once unless an
+/// evaluation or a checkpoint comes between: then a stage does these in the order in which they were sent.</summary>
 internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 {
     private const int MostSkipsInARow = 10;
@@ -24,28 +25,26 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private readonly CheckpointStore checkpoints;
     private readonly Workers workers;
     private readonly StallWatch stallWatch;
-    private readonly TraceRecorder trace;
+    private readonly StepMeter meter;
     private readonly Reports<StageStarted> started;
     private readonly Reports<StepReady> ready;
-    private readonly Reports<StepCommitted> committed;
     private readonly Reports<EvaluationDone> evaluated;
     private readonly Reports<ShardSaved> saved;
     private readonly long runBegan = Stopwatch.GetTimestamp();
-    private readonly Queue<StepMetrics> uncommitted = new();
-    private readonly IActorRef[] stages;
+    private readonly Action<IControlMessage>?[] tell;   // by worker; null until it can be reached
     private readonly List<StageDescription> descriptions = [];
-    private readonly int[] hostOf;
     private IReadOnlyList<HostedWorkers> hosts = [];
-    private HostClocks clocks = new(0);
-    private readonly List<ITensorLink> lifeLines = [];
+    private readonly List<ITensorLink> controlLines = [];
+    private bool usesControlLines;
+    private bool allStarted;
     private long epoch;
     private long step;
     private long stepBegan;
+    private StepMetrics? unevaluated;   // waits for its validation loss
     private long lastReport = Stopwatch.GetTimestamp();
     private int skipsInARow;
     private int refusedFrames;
     private bool stopping;
-    private TimeSpan typicalAction;
     private IActorRef? ending;
     private readonly HashSet<IActorRef> endedHosts = [];   // and those that are lost
     private string? lastCheckpoint;
@@ -58,10 +57,10 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         this.outcome = outcome;
         workers = plan.Stages.Workers;
         checkpoints = new(plan.Directory.Checkpoints, plan.Job.Checkpoint.Keep);
-        (stages, hostOf) = (new IActorRef[workers.Count], new int[workers.Count]);
+        tell = new Action<IControlMessage>?[workers.Count];
         stallWatch = new(workers);
-        trace = new(plan.Schedule);
-        (started, ready, committed, evaluated, saved) = (new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count));
+        meter = new(plan);
+        (started, ready, evaluated, saved) = (new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count));
         epoch = (plan.Resumed?.Manifest.Epoch ?? 0) + 1;
         step = plan.Resumed?.Manifest.Step ?? 0;
         lastCheckpoint = plan.Resumed?.Directory;
@@ -70,7 +69,6 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         Receive<StartRun>(Start);
         Receive<StageStarted>(message => message.Epoch == epoch, Started);
         Receive<StepReady>(message => message.Epoch == epoch, message => OnComplete(ready, message.Worker, message, Commit));
-        Receive<StepCommitted>(message => message.Epoch == epoch, message => OnComplete(committed, message.Worker, message, Committed));
         Receive<EvaluationDone>(message => message.Epoch == epoch, message => OnComplete(evaluated, message.Worker, message, Evaluated));
         Receive<ShardSaved>(message => message.Epoch == epoch, message => OnComplete(saved, message.Worker, message, Saved));
         Receive<StageFailed>(message => message.Epoch == epoch, message =>
@@ -79,10 +77,10 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             Fail($"{Capital(workers.NameOf(message.Worker))} has lost its link to {workers.NameOf(message.Peer)}: {message.Reason}"));
         Receive<FrameRefused>(Refused);
         Receive<StagesDescribed>(Described);
-        Receive<ClockRead>(message => clocks.Answered(message.Host, message.AskedAt, message.Ticks));
+        Receive<ClockRead>(meter.Answered);
         Receive<EndRun>(_ => End());
         Receive<StagesEnded>(_ => Ended(Sender));
-        Receive<LifeLineTied>(message => lifeLines.Add(message.Link));
+        Receive<ControlLineTied>(Tied);
         Receive<HostLost>(message => Lost(hosts[message.Host].Host, message.Reason));
         Receive<Terminated>(message => Lost(message.ActorRef, "The cluster has removed it."));
         Receive<StopRun>(_ => stopping = true);
@@ -109,7 +107,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
     }
 
-    protected override void PostStop() => lifeLines.ForEach(link => link.Dispose());
+    protected override void PostStop() => controlLines.ForEach(link => link.Dispose());
 
     private void Start(StartRun message)
     {
@@ -123,12 +121,12 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
 
         var addresses = new PlaneAddress?[workers.Count];
-        clocks = new(hosts.Count);
+        meter.Meet(hosts);
         foreach (var (index, host) in hosts.Index())
         {
             foreach (var worker in host.Workers)
             {
-                (addresses[worker], hostOf[worker]) = (host.Address, index);
+                addresses[worker] = host.Address;
             }
 
             Context.Watch(host.Host);
@@ -143,9 +141,10 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             host.Host.Tell(new StartStages(epoch, step, message.Run, addresses, Self));
         }
 
+        usesControlLines = message.Plane is not null;
         for (var host = 0; host < hosts.Count && message.Plane is { } plane; host++)
         {
-            TieLifeLine(host, message.Run, plane);
+            TieControlLine(host, message.Run, plane);
         }
 
         Timers.StartPeriodicTimer("stall", Coordination.LookForStall.Instance, TimeSpan.FromSeconds(1));
@@ -153,8 +152,22 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private void Started(StageStarted message)
     {
-        stages[message.Worker] = Sender;
-        OnComplete(started, message.Worker, message, _ => Begin());
+        if (!usesControlLines)
+        {
+            tell[message.Worker] = Sender.Tell;
+        }
+
+        OnComplete(started, message.Worker, message, _ => allStarted = true);
+        BeginWhenReady();
+    }
+
+    /// <summary>A stage's first word may come over a line that this end has not been told of yet.</summary>
+    private void BeginWhenReady()
+    {
+        if (allStarted && tell.All(one => one is not null))
+        {
+            Begin();
+        }
     }
 
     private void Begin()
@@ -185,18 +198,35 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private void Commit(IReadOnlyList<StepReady> reports)
     {
         var norm = GradientClip.Norm(reports.SelectMany(report => report.GradientSquares));
-        var metrics = Measure(reports, norm);
-        skipsInARow = metrics.Skipped ? skipsInARow + 1 : 0;
-        uncommitted.Enqueue(metrics);
-        TellAll(new CommitStep(epoch, step, metrics.Skipped ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm)));
+        var loss = reports.Sum(report => report.Loss) / TokensPerStep;
+        var skips = !double.IsFinite(loss) || !double.IsFinite(norm);
+        skipsInARow = skips ? skipsInARow + 1 : 0;
+        var (committed, began) = (step, stepBegan);
+        var runsNext = !Pauses && skipsInARow < MostSkipsInARow;
+        TellAll(new CommitStep(epoch, step, skips ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm), runsNext));
+        var now = Stopwatch.GetTimestamp();
+        (step, stepBegan) = runsNext ? (step + 1, now) : (step, stepBegan);
+        Record(meter.Measure(committed, epoch, loss, norm, Stopwatch.GetElapsedTime(began, now).TotalSeconds, reports), runsNext);   // while the stages work
+    }
+
+    private void Record(StepMetrics metrics, bool runsNext)
+    {
+        if (!runsNext && EvaluationDue && !stopping && skipsInARow < MostSkipsInARow)
+        {
+            unevaluated = metrics;
+            TellAll(new RunEvaluation(epoch, step, plan.Job.Evaluation.Batches));
+            return;
+        }
+
+        recorder.Step(metrics);
         if (skipsInARow == MostSkipsInARow)
         {
             Fail($"Steps {step - MostSkipsInARow + 1} to {step} all had a loss or gradient that is not a finite number; "
                 + $"a lower optimizer.learning-rate may help. {LastCheckpointSentence()}");
         }
-        else if (!Pauses)
+        else if (!runsNext)
         {
-            Next();
+            AfterStep();
         }
     }
 
@@ -207,62 +237,16 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private bool CheckpointDue => plan.Job.Checkpoint.Every is > 0 and var every && step % every == 0;
 
-    private StepMetrics Measure(IReadOnlyList<StepReady> reports, double norm)
-    {
-        var seconds = Stopwatch.GetElapsedTime(stepBegan).TotalSeconds;
-        var tokens = plan.Job.TokensPerMicroBatch * plan.Job.Batch.MicroBatches;
-        var loss = reports.Sum(report => report.Loss) / tokens;
-        var finite = double.IsFinite(loss) && double.IsFinite(norm);
-        var perStage = reports.Select(report => new StageMetrics(
-            workers.RankOf(report.Worker),
-            Seconds(report.Times.Busy),
-            Math.Max(0, 1 - (Seconds(report.Times.Busy) / seconds)),
-            Seconds(report.Times.Transfer),
-            report.Times.PeakInFlight,
-            workers.Replicas == 1 ? null : workers.ReplicaOf(report.Worker))).ToArray();
-        trace.Ran(step, [.. reports.Take(workers.Ranks).Select(report => OnOwnClock(report.Worker, report.Times.Actions))]);
-        typicalAction = MedianAction(reports);
-        return new(
-            step,
-            epoch,
-            finite ? loss : null,
-            !finite,
-            null,
-            double.IsFinite(norm) ? norm : null,
-            LearningRate.At(plan.Job.Optimizer, step),
-            tokens,
-            seconds,
-            tokens / seconds,
-            perStage.Average(stage => stage.Bubble),
-            perStage);
-    }
-
-    private void Committed(IReadOnlyList<StepCommitted> reports)
-    {
-        trace.Committed(reports[0].Step, [.. reports.Take(workers.Ranks).Select(report => OnOwnClock(report.Worker, report.Optimizer))]);
-        var metrics = uncommitted.Peek();
-        if (metrics.Step < step)   // the next is under way
-        {
-            recorder.Step(uncommitted.Dequeue());
-        }
-        else if (EvaluationDue && !stopping)
-        {
-            TellAll(new RunEvaluation(epoch, step, plan.Job.Evaluation.Batches));
-        }
-        else
-        {
-            recorder.Step(uncommitted.Dequeue());
-            AfterStep();
-        }
-    }
+    private long TokensPerStep => plan.Job.TokensPerMicroBatch * plan.Job.Batch.MicroBatches;
 
     private void Evaluated(IReadOnlyList<EvaluationDone> reports)
     {
-        var tokens = plan.Job.TokensPerMicroBatch * plan.Job.Batch.MicroBatches * plan.Job.Evaluation.Batches;
-        var loss = reports.Sum(report => report.Loss) / tokens;
+        meter.Optimized(step, [.. reports.Select(report => report.Optimizer)]);
+        var loss = reports.Sum(report => report.Loss) / (TokensPerStep * plan.Job.Evaluation.Batches);
         double? finite = double.IsFinite(loss) ? loss : null;
-        if (uncommitted.TryDequeue(out var metrics))
+        if (unevaluated is { } metrics)
         {
+            unevaluated = null;
             recorder.Step(metrics with { ValidationLoss = finite });
         }
 
@@ -298,6 +282,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private void Saved(IReadOnlyList<ShardSaved> shards)
     {
+        meter.Optimized(step, [.. shards.Select(saved => saved.Optimizer)]);
         lastCheckpoint = checkpoints.Complete(new Manifest(
             Manifest.CurrentFormat,
             step,
@@ -328,7 +313,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private void Described(StagesDescribed message)
     {
         descriptions.AddRange(message.Workers);
-        if (descriptions.Count == workers.Count && stallWatch.Look(typicalAction, [.. descriptions.OrderBy(one => one.Worker)]) is { } stall)
+        if (descriptions.Count == workers.Count && stallWatch.Look(meter.TypicalAction, [.. descriptions.OrderBy(one => one.Worker)]) is { } stall)
         {
             recorder.Event("warning", stall);
         }
@@ -343,18 +328,28 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
     }
 
-    /// <summary>So that the end of a process is noticed by its socket, long before the cluster removes it.</summary>
-    private void TieLifeLine(int host, Guid run, ITensorPlane plane)
+    /// <summary>By its line's socket the end of a process is noticed too, long before the cluster removes it.</summary>
+    private void TieControlLine(int host, Guid run, ITensorPlane plane)
     {
         var self = Self;
-        plane.DialAsync(
-            hosts[host].Address!,
-            new(run, epoch, LinkName.Coordinator, hosts[host].Workers.Min()),
-            new LifeLine(reason => self.Tell(new HostLost(host, reason))),
-            CancellationToken.None).PipeTo(
-                self,
-                success: link => new LifeLineTied(link),
-                failure: failure => new HostLost(host, FailureSentence.Of(failure)));
+        var line = new ControlLine(
+            new((ExtendedActorSystem)Context.System), (_, report) => self.Tell(report), reason => self.Tell(new HostLost(host, reason)));
+        plane.DialAsync(hosts[host].Address!, new(run, epoch, LinkName.Coordinator, hosts[host].Workers.Min()), line, CancellationToken.None).PipeTo(
+            self,
+            success: link => new ControlLineTied(host, line, link),
+            failure: failure => new HostLost(host, FailureSentence.Of(failure)));
+    }
+
+    private void Tied(ControlLineTied message)
+    {
+        controlLines.Add(message.Link);
+        var (line, link) = (message.Line, message.Link);
+        foreach (var worker in hosts[message.Host].Workers)
+        {
+            tell[worker] = order => line.Send(link, epoch, worker, order);
+        }
+
+        BeginWhenReady();
     }
 
     private void Lost(IActorRef host, string reason)
@@ -376,7 +371,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             try
             {
                 recorder.Event("fault", sentence);
-                trace.Write(plan.Directory.Trace);
+                meter.WriteTrace();
             }
             catch (IOException)
             {
@@ -388,7 +383,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private void Finish(string result)
     {
         recorder.Event("end", $"The run was {result} after step {recorder.LastStep}.", recorder.FinalLoss);
-        trace.Write(plan.Directory.Trace);
+        meter.WriteTrace();
         outcome.TrySetResult(Summarize(result, null));
     }
 
@@ -434,11 +429,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private string LastCheckpointSentence() => lastCheckpoint is null ? "There is no checkpoint yet." : $"The last checkpoint is {lastCheckpoint}.";
 
-    private void TellAll(object message)
+    private void TellAll(IControlMessage message)
     {
-        foreach (var stage in stages)
+        foreach (var one in tell)
         {
-            stage.Tell(message);
+            one!(message);
         }
     }
 
@@ -460,23 +455,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
     }
 
-    private ActionTime[] OnOwnClock(int worker, IReadOnlyList<ActionTime> actions) =>
-        [.. actions.Select(action => action with { Start = clocks.ToOwn(hostOf[worker], action.Start), End = clocks.ToOwn(hostOf[worker], action.End) })];
-
-    private Interval OnOwnClock(int worker, Interval interval) =>
-        new(clocks.ToOwn(hostOf[worker], interval.Start), clocks.ToOwn(hostOf[worker], interval.End));
-
     private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
 
-    private static TimeSpan MedianAction(IReadOnlyList<StepReady> reports)
-    {
-        var ticks = reports.SelectMany(report => report.Times.Actions).Select(action => action.End - action.Start).Order().ToArray();
-        return Stopwatch.GetElapsedTime(0, ticks[ticks.Length / 2]);
-    }
-
-    private static double Seconds(long ticks) => Stopwatch.GetElapsedTime(0, ticks).TotalSeconds;
-
-    private sealed record LifeLineTied(ITensorLink Link);
+    private sealed record ControlLineTied(int Host, ControlLine Line, ITensorLink Link);
 
     private sealed record HostLost(int Host, string Reason);
 }

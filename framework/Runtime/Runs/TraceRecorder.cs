@@ -26,8 +26,8 @@ internal sealed class TraceRecorder(Schedule schedule)
         }
     }
 
-    /// <param name="optimizers">Of each rank.</param>
-    public void Committed(long step, IReadOnlyList<Interval> optimizers)
+    /// <param name="optimizers">Of each rank, after the step.</param>
+    public void Optimized(long step, IReadOnlyList<Interval> optimizers)
     {
         if (newest.TryGetValue(step, out var ran))
         {

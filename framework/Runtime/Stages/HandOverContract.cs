@@ -15,14 +15,13 @@ internal static class HandOverContract
         }
     }
 
-    /// <summary>Activations may have any shape whose first dimension is the micro-batch's, and float32 where the model keeps its residual stream
-    /// in it; integers are tokens.</summary>
+    /// <summary>Activations may have any shape whose first dimension is the micro-batch's; integers are tokens.</summary>
     /// <exception cref="InvalidDataException">As above.</exception>
-    public static void CheckActivation(string what, Tensor got, ScalarType compute, long sequences)
+    public static void CheckActivation(string what, Tensor got, ScalarType type, long sequences)
     {
-        if ((got.dtype != compute && got.dtype != ScalarType.Float32 && !is_integral(got.dtype)) || got.dim() == 0 || got.shape[0] != sequences)
+        if ((got.dtype != type && !is_integral(got.dtype)) || got.dim() == 0 || got.shape[0] != sequences)
         {
-            throw Broken(what, got, $"{compute} [{sequences}, ...]");
+            throw Broken(what, got, $"{type} [{sequences}, ...]");
         }
     }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Akka.Actor;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
+using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.TensorPlane;
@@ -24,6 +25,7 @@ internal sealed class StageActor : ReceiveActor
     private readonly ReplicaExchange replicas;
     private readonly StageClock clock;
     private IReadOnlyList<ITensorLink?> links = [];
+    private Action<IControlMessage> report = _ => { };
     private StagePass? pass;
     private SaveShard? waitingSave;
     private long epoch;
@@ -40,7 +42,7 @@ internal sealed class StageActor : ReceiveActor
         Receive<RunStep>(message => message.Epoch == epoch, message => Begin(StagePass.Training(message.Step, setup.Actions)));
         Receive<RunEvaluation>(message => message.Epoch == epoch, message =>
         {
-            clock.Pause();
+            CheckCommitted(message.Step);
             Begin(StagePass.Validation(message.Step, setup.Stages, setup.Schedule.Ranks.Count, message.Batches * setup.Schedule.MicroBatches));
         });
         Receive<CommitStep>(message => message.Epoch == epoch, Commit);
@@ -70,7 +72,7 @@ internal sealed class StageActor : ReceiveActor
         catch (Exception failure)
         {
             (pass, waitingSave) = (null, null);
-            setup.Coordinator.Tell(new StageFailed(epoch, setup.Worker, setup.Status.ToString(), FailureSentence.Of(failure)));
+            report(new StageFailed(epoch, setup.Worker, setup.Status.ToString(), FailureSentence.Of(failure)));
             return true;
         }
     }
@@ -98,7 +100,7 @@ internal sealed class StageActor : ReceiveActor
 
     private void Start(StartStage message)
     {
-        (epoch, lastCommitted, links) = (message.Epoch, message.Step, message.Links);
+        (epoch, lastCommitted, links, report) = (message.Epoch, message.Step, message.Links, message.Report);
         foreach (var ((kind, stage), count) in setup.Credits.Where(edge => setup.Holds(new HandOver(edge.Key.Kind, edge.Key.Stage, 0).Sender)))
         {
             credits[(FrameKey.KindOf(kind, evaluation: false), stage)] = count;
@@ -115,7 +117,7 @@ internal sealed class StageActor : ReceiveActor
         }
 
         setup.Status.Set("ready");
-        setup.Coordinator.Tell(new StageStarted(epoch, setup.Worker));
+        report(new StageStarted(epoch, setup.Worker));
     }
 
     private void Begin(StagePass next)
@@ -135,7 +137,7 @@ internal sealed class StageActor : ReceiveActor
         if (inbox.Take(frame, epoch, lastCommitted, IsExpected) is { } reason)
         {
             frame.Dispose();
-            setup.Coordinator.Tell(new FrameRefused(setup.Worker, reason));
+            report(new FrameRefused(setup.Worker, reason));
             return;
         }
 
@@ -293,7 +295,7 @@ internal sealed class StageActor : ReceiveActor
         {
             pass = null;
             setup.Status.Set("ready");
-            setup.Coordinator.Tell(new EvaluationDone(epoch, current.Step, setup.Worker, TakeLoss()));
+            report(new EvaluationDone(epoch, current.Step, setup.Worker, TakeLoss(), clock.TakeOptimizer()));
         }
         else if (HasTiedGradients(current) && HasSums())
         {
@@ -303,7 +305,7 @@ internal sealed class StageActor : ReceiveActor
             var loss = TakeLoss();
             clock.EndBetween();
             setup.Status.Set("waiting for the commit of the step");
-            setup.Coordinator.Tell(new StepReady(epoch, current.Step, setup.Worker, squares, loss, clock.TakeTimes()));
+            report(new StepReady(epoch, current.Step, setup.Worker, squares, loss, clock.TakeTimes()));
         }
     }
 
@@ -358,7 +360,11 @@ internal sealed class StageActor : ReceiveActor
             }
         }
 
-        setup.Coordinator.Tell(new StepCommitted(epoch, message.Step, setup.Worker, clock.EndOptimizer()));
+        clock.EndOptimizer();
+        if (message.RunsNext)
+        {
+            Begin(StagePass.Training(message.Step + 1, setup.Actions));
+        }
     }
 
     /// <summary>Sees to it that the stage of the next action has the parameters of the last commit; false while some are missing. At the end of
@@ -380,9 +386,18 @@ internal sealed class StageActor : ReceiveActor
         return true;
     }
 
+    /// <summary>What follows a commit must not overtake it.</summary>
+    private void CheckCommitted(long step)
+    {
+        if (step != lastCommitted)
+        {
+            throw new InvalidOperationException($"the stage was told to go on after step {step}, and it has committed step {lastCommitted}");
+        }
+    }
+
     private void Save(SaveShard message)
     {
-        clock.Pause();
+        CheckCommitted(message.Step);
         if (!replicas.IsFresh)
         {
             waitingSave = message;
@@ -402,6 +417,6 @@ internal sealed class StageActor : ReceiveActor
         }
 
         setup.Status.Set("ready");
-        setup.Coordinator.Tell(new ShardSaved(epoch, message.Step, setup.Worker, shard));
+        report(new ShardSaved(epoch, message.Step, setup.Worker, shard, clock.TakeOptimizer()));
     }
 }

@@ -15,7 +15,10 @@ internal sealed class StageClock(DeviceClock device, TimeProvider time)
     private long began;
     private FrameKey? waitingFor;
     private long waitingSince;
-    private long optimizer;
+    private readonly List<long> optimizer = [];   // likewise
+    private readonly List<ActionTime> ran = [];
+    private long others;   // ticks of what is neither action nor optimizer
+    private Interval? optimized;
     private long transfer;
     private int peakInFlight;
 
@@ -36,16 +39,17 @@ internal sealed class StageClock(DeviceClock device, TimeProvider time)
     /// <summary>Ends a piece of work between the actions of two steps.</summary>
     public void EndBetween() => between.AddRange([began, device.Mark()]);
 
-    /// <summary>Ends the optimizer's part of a step, and says when it was. Nothing else may be unreported.</summary>
-    public Interval EndOptimizer()
-    {
-        var times = device.Times([began, device.Mark()]);
-        optimizer = times[1] - times[0];
-        return new(times[0], times[1]);
-    }
+    /// <summary>Ends the optimizer's part of a step.</summary>
+    public void EndOptimizer() => optimizer.AddRange([began, device.Mark()]);
 
-    /// <summary>The run does something else than the next step now: the optimizer was not part of a step's time.</summary>
-    public void Pause() => optimizer = 0;
+    /// <summary>When the optimizer last ran; null where that was reported. It is then no part of the next step's time.</summary>
+    public Interval? TakeOptimizer()
+    {
+        Resolve();
+        var last = optimized;
+        optimized = null;
+        return last;
+    }
 
     /// <param name="missing">The frame without which the actor cannot go on; null where it waits for something else.</param>
     public void Waiting(FrameKey? missing)
@@ -69,20 +73,26 @@ internal sealed class StageClock(DeviceClock device, TimeProvider time)
     /// <summary>What was measured since the last call; waits until the device has done it.</summary>
     public StageTimes TakeTimes()
     {
-        var times = device.Times([.. marks, .. between]);
-        var others = Enumerable.Range(actions.Count, between.Count / 2).Sum(pair => times[(2 * pair) + 1] - times[2 * pair]);
-        var taken = new StageTimes(
-            [.. actions.Select((action, index) => new ActionTime(action, times[2 * index], times[(2 * index) + 1]))],
-            optimizer + others,
-            transfer,
-            peakInFlight);
-        actions.Clear();
-        marks.Clear();
-        between.Clear();
-        (optimizer, transfer, peakInFlight) = (0, 0, 0);
+        var last = TakeOptimizer();
+        var taken = new StageTimes([.. ran], last is { } interval ? others + interval.End - interval.Start : others, transfer, peakInFlight, last);
+        ran.Clear();
+        (others, transfer, peakInFlight) = (0, 0, 0);
         return taken;
     }
 
     /// <summary>At the end of the actor, whose last message this is.</summary>
     public void Close() => device.Dispose();
+
+    /// <summary>Makes times of all marks at once: later the device could no longer tell theirs.</summary>
+    private void Resolve()
+    {
+        var times = device.Times([.. marks, .. between, .. optimizer]);
+        ran.AddRange(actions.Select((action, index) => new ActionTime(action, times[2 * index], times[(2 * index) + 1])));
+        others += Enumerable.Range(actions.Count, between.Count / 2).Sum(pair => times[(2 * pair) + 1] - times[2 * pair]);
+        optimized = optimizer.Count > 0 ? new(times[^2], times[^1]) : optimized;
+        actions.Clear();
+        marks.Clear();
+        between.Clear();
+        optimizer.Clear();
+    }
 }

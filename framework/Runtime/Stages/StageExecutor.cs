@@ -19,6 +19,7 @@ public sealed class StageExecutor : IStageExecutor
     private readonly int firstMicroBatch;
     private readonly Device device;
     private readonly ScalarType compute;
+    private readonly ScalarType handOver;   // the type of activations between stages
     private readonly Func<Tensor, Tensor, Tensor> lossFunction;
     private readonly bool first;
     private readonly bool last;
@@ -43,6 +44,7 @@ public sealed class StageExecutor : IStageExecutor
         firstMicroBatch = replica * job.MicroBatchesPerReplica;
         this.device = device;
         compute = Precision.Of(job.Precision.Compute);
+        handOver = partition.Model.ResidualInFloat32 ? ScalarType.Float32 : compute;
         lossFunction = partition.Model.Loss;
         first = stage == 0;
         last = stage == partition.Stages - 1;
@@ -263,7 +265,7 @@ public sealed class StageExecutor : IStageExecutor
         using (handed)
         {
             HandOverContract.CheckActivation(
-                $"the activation of{(pass.Training ? "" : " validation")} micro-batch {microBatch}", handed, compute, job.Batch.Sequences / job.Batch.MicroBatches);
+                $"the activation of{(pass.Training ? "" : " validation")} micro-batch {microBatch}", handed, handOver, job.Batch.Sequences / job.Batch.MicroBatches);
             return handed.to(device).detach();
         }
     }

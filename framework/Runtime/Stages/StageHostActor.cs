@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Akka.Actor;
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.TensorPlane;
@@ -27,7 +28,7 @@ internal sealed class StageHostActor : ReceiveActor
     private bool isLinking;
     private IReadOnlyDictionary<int, ITensorLink?[]> links = new Dictionary<int, ITensorLink?[]>();
     private IActorRef coordinator = ActorRefs.Nobody;
-    private ITensorLink? lifeLine;
+    private ITensorLink? control;
     private IActorRef? ending;
 
     private IEnumerable<IActorRef> Actors => workers.Values.Concat(rings.Values);
@@ -56,7 +57,7 @@ internal sealed class StageHostActor : ReceiveActor
     protected override void PostStop()
     {
         Close(links.Values);
-        lifeLine?.Dispose();
+        control?.Dispose();
     }
 
     private void Start(StartStages message)
@@ -74,7 +75,7 @@ internal sealed class StageHostActor : ReceiveActor
             }
 
             var stage = new StageSetup(
-                setup.Plan, worker, credits, device, setup.CreateExecutor, statuses[worker], fence, message.Coordinator, rings.GetValueOrDefault(worker));
+                setup.Plan, worker, credits, device, setup.CreateExecutor, statuses[worker], fence, rings.GetValueOrDefault(worker));
             workers.Add(worker, Context.Watch(Context.ActorOf(StageActor.Props(stage), $"worker-{worker}")));
         }
 
@@ -82,12 +83,12 @@ internal sealed class StageHostActor : ReceiveActor
         (stopLinking, isLinking) = (linking.Cancel, true);
         _ = LinkAsync(message, linking.Token).PipeTo(
             Self,
-            success: made => new Linked(message, made.Table, made.LifeLine, null),
+            success: made => new Linked(message, made.Table, made.Control, null),
             failure: failure => new Linked(message, links, null, FailureSentence.Of(failure)));
     }
 
     /// <summary>For each of this process's workers its links by the other worker's number.</summary>
-    private async Task<(IReadOnlyDictionary<int, ITensorLink?[]> Table, ITensorLink? LifeLine)> LinkAsync(StartStages message, CancellationToken cancellation)
+    private async Task<(IReadOnlyDictionary<int, ITensorLink?[]> Table, Control? Control)> LinkAsync(StartStages message, CancellationToken cancellation)
     {
         var table = workers.Keys.ToDictionary(worker => worker, _ => new ITensorLink?[setup.Plan.Workers.Count]);
         var remote = new List<Task>();
@@ -119,7 +120,7 @@ internal sealed class StageHostActor : ReceiveActor
     }
 
     /// <summary>The coordinator's link to this process; null where it is in it.</summary>
-    private async Task<ITensorLink?> AwaitCoordinatorAsync(StartStages message, CancellationToken cancellation)
+    private async Task<Control?> AwaitCoordinatorAsync(StartStages message, CancellationToken cancellation)
     {
         var first = setup.Devices.Keys.Min();
         if (setup.Plane is null || message.Addresses[first] is null)
@@ -127,11 +128,12 @@ internal sealed class StageHostActor : ReceiveActor
             return null;
         }
 
-        var self = Self;
+        var (self, actors) = (Self, workers.ToDictionary());
+        var line = new ControlLine(
+            new((ExtendedActorSystem)Context.System), (worker, order) => actors[worker].Tell(order), _ => self.Tell(new CoordinatorLost()));
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(LinkLimit);
-        return await setup.Plane.AcceptAsync(
-            new(message.Run, message.Epoch, LinkName.Coordinator, first), new LifeLine(_ => self.Tell(new CoordinatorLost())), limit.Token);
+        return new(line, await setup.Plane.AcceptAsync(new(message.Run, message.Epoch, LinkName.Coordinator, first), line, limit.Token));
     }
 
     private async Task LinkAsync(
@@ -153,7 +155,7 @@ internal sealed class StageHostActor : ReceiveActor
         if (ending is not null)
         {
             Close(message.Links.Values);
-            message.LifeLine?.Dispose();
+            message.Control?.Link.Dispose();
             StopWhenEmpty();
             return;
         }
@@ -164,7 +166,7 @@ internal sealed class StageHostActor : ReceiveActor
             return;
         }
 
-        (links, lifeLine) = (message.Links, message.LifeLine);
+        (links, control) = (message.Links, message.Control?.Link);
         foreach (var (worker, ring) in rings)
         {
             ring.Tell(new StartRing(message.Start.Epoch, message.Start.Step, links[worker][setup.Plan.Workers.Next(worker)]!));
@@ -172,9 +174,13 @@ internal sealed class StageHostActor : ReceiveActor
 
         foreach (var (worker, row) in links)
         {
-            workers[worker].Tell(new StartStage(message.Start.Epoch, message.Start.Step, row));
+            workers[worker].Tell(new StartStage(message.Start.Epoch, message.Start.Step, row, ReportOf(worker, message)));
         }
     }
+
+    private static Action<IControlMessage> ReportOf(int worker, Linked message) => message.Control is { } control
+        ? report => control.Line.Send(control.Link, message.Start.Epoch, worker, report)
+        : report => message.Start.Coordinator.Tell(report);
 
     private static StageDescription Describe(int worker, StageStatus status) =>
         new(worker, status.ToString(), Stopwatch.GetElapsedTime(status.Since).TotalSeconds);
@@ -253,7 +259,9 @@ internal sealed class StageHostActor : ReceiveActor
 
     /// <param name="Links">For each worker of this process its links, by the other worker's number.</param>
     /// <param name="Problem">Why there are none; null when there are.</param>
-    private sealed record Linked(StartStages Start, IReadOnlyDictionary<int, ITensorLink?[]> Links, ITensorLink? LifeLine, string? Problem);
+    private sealed record Linked(StartStages Start, IReadOnlyDictionary<int, ITensorLink?[]> Links, Control? Control, string? Problem);
+
+    private sealed record Control(ControlLine Line, ITensorLink Link);
 
     private sealed record CoordinatorLost;
 }

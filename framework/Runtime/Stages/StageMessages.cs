@@ -8,14 +8,16 @@ namespace Pipeline.Runtime.Stages;
 /// <summary>From its host to a stage actor: build the stages on the actor's own thread.</summary>
 /// <param name="Step">The last step that the stages are to hold.</param>
 /// <param name="Links">To other workers, by their numbers; null where there is no edge.</param>
-internal sealed record StartStage(long Epoch, long Step, IReadOnlyList<ITensorLink?> Links);
+/// <param name="Report">Tells the coordinator; from any thread.</param>
+internal sealed record StartStage(long Epoch, long Step, IReadOnlyList<ITensorLink?> Links, Action<IControlMessage> Report);
 
 // From the coordinator to a stage actor. Each carries the epoch; what comes from an older one has no effect.
 
 internal sealed record RunStep(long Epoch, long Step) : IControlMessage;
 
 /// <param name="GradientScale">The clip factor; null skips the step on all stages.</param>
-internal sealed record CommitStep(long Epoch, long Step, double? GradientScale) : IControlMessage;
+/// <param name="RunsNext">The next step follows at once.</param>
+internal sealed record CommitStep(long Epoch, long Step, double? GradientScale, bool RunsNext) : IControlMessage;
 
 /// <param name="Step">The step after which the evaluation takes place; 0 before the first.</param>
 internal sealed record RunEvaluation(long Epoch, long Step, int Batches) : IControlMessage;
@@ -32,14 +34,13 @@ internal sealed record StageStarted(long Epoch, int Worker) : IControlMessage;
 internal sealed record StepReady(
     long Epoch, long Step, int Worker, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, double Loss, StageTimes Times) : IControlMessage;
 
-/// <param name="Optimizer">When the worker was in its optimizer.</param>
-internal sealed record StepCommitted(long Epoch, long Step, int Worker, Interval Optimizer) : IControlMessage;
-
 /// <param name="Loss">Summed, from the last stage; 0 from the others.</param>
-internal sealed record EvaluationDone(long Epoch, long Step, int Worker, double Loss) : IControlMessage;
+/// <param name="Optimizer">As in <see cref="StageTimes"/>.</param>
+internal sealed record EvaluationDone(long Epoch, long Step, int Worker, double Loss, Interval? Optimizer) : IControlMessage;
 
 /// <param name="Shard">Null where the worker had nothing to save.</param>
-internal sealed record ShardSaved(long Epoch, long Step, int Worker, Shard? Shard) : IControlMessage;
+/// <param name="Optimizer">As in <see cref="StageTimes"/>.</param>
+internal sealed record ShardSaved(long Epoch, long Step, int Worker, Shard? Shard, Interval? Optimizer) : IControlMessage;
 
 /// <param name="Doing">The action, or what else the worker was doing.</param>
 /// <param name="Reason">One sentence.</param>
@@ -66,7 +67,8 @@ public readonly record struct ActionTime(PipelineAction Action, long Start, long
 /// <summary>What a stage did since its last report.</summary>
 /// <param name="Between">Stopwatch ticks in the optimizer and tied copies after the step before, and in gradient norms.</param>
 /// <param name="Transfer">Stopwatch ticks in which the stage had nothing to do because a frame already sent had not arrived.</param>
-public sealed record StageTimes(IReadOnlyList<ActionTime> Actions, long Between, long Transfer, int PeakInFlight)
+/// <param name="Optimizer">When the stage was in its optimizer for the step before; null where that was reported already.</param>
+public sealed record StageTimes(IReadOnlyList<ActionTime> Actions, long Between, long Transfer, int PeakInFlight, Interval? Optimizer)
 {
     /// <summary>Stopwatch ticks.</summary>
     public long Busy => Between + Actions.Sum(action => action.End - action.Start);

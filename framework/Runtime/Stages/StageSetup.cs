@@ -7,7 +7,6 @@ namespace Pipeline.Runtime.Stages;
 /// <summary>All that a stage actor is given.</summary>
 /// <param name="Credits">Of every edge of the schedule.</param>
 /// <param name="Device">Where its stages run.</param>
-/// <param name="Coordinator">Gets the actor's reports.</param>
 /// <param name="Ring">The worker's ring actor; null where there is one replica.</param>
 internal sealed record StageSetup(
     StagePlan Plan,
@@ -17,7 +16,6 @@ internal sealed record StageSetup(
     CreateExecutor CreateExecutor,
     StageStatus Status,
     Fence Fence,
-    IActorRef Coordinator,
     IActorRef? Ring)
 {
     public Schedule Schedule => Plan.Schedule;

@@ -23,6 +23,7 @@ internal readonly record struct FrameKey(long Step, FrameKind Kind, int Stage, i
         FrameKind.ValidationActivation => $"the activation of validation micro-batch {Index} after step {Step}",
         FrameKind.TiedGradient => $"the gradient of tied copy {Index} of step {Step}",
         FrameKind.TiedValue => $"the value of tied copy {Index} after step {Step}",
+        FrameKind.Control => $"a control message of worker {Stage}",
         FrameKind.RingGradient => $"part {Index} of the gradients' sum over the replicas in step {Step}",
         _ => $"part {Index} of the parameters after step {Step}",
     };

@@ -23,4 +23,7 @@ internal enum FrameKind
 
     /// <summary>A part of the parameters that one replica has updated, to the next replica.</summary>
     RingParameter = 6,
+
+    /// <summary>A control message between the coordinator and a worker, which the key names instead of a stage.</summary>
+    Control = 7,
 }

@@ -7,6 +7,6 @@ namespace Pipeline.Runtime.TensorPlane;
 /// <param name="Listener">The worker that it is opened to.</param>
 internal readonly record struct LinkName(Guid Run, long Epoch, int Dialler, int Listener)
 {
-    /// <summary>Instead of a worker's number: the coordinator, which has a link to each process for one purpose, to see at once when it is gone.</summary>
+    /// <summary>Instead of a worker's number: the coordinator, which has a link to each process for control messages, and to see at once when it is gone.</summary>
     public const int Coordinator = -1;
 }

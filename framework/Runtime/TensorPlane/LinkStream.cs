@@ -14,6 +14,10 @@ internal sealed class LinkStream : IDisposable
 
     private const long MostBytes = 1 << 20;
 
+    /// <summary>Microseconds that an acknowledgement waits for something to go along with: nobody waits for it, and a message of its own wakes the
+    /// peer's reader.</summary>
+    private const int Patience = 5000;
+
     /// <summary>A socket that has room takes so much at once.</summary>
     private const long MostDirectBytes = 128 << 10;
 
@@ -170,16 +174,18 @@ internal sealed class LinkStream : IDisposable
         }
     }
 
-    /// <summary>Sends acknowledgements, and what receivers gave to send meanwhile: when the stream falls silent, but at the latest after so much,
-    /// for doing it for each message would cost more than small messages do.</summary>
+    /// <summary>Sends what receivers gave to send while they were called, and acknowledgements that nothing has taken along: when the stream has been
+    /// silent for a while, but at the latest after so much, for doing it for each message would cost more than small messages do.</summary>
     private void Answer()
     {
-        if (messages > 0 && (messages >= MostMessages || bytes >= MostBytes || (reader.IsEmpty && incoming.Socket.Available == 0)))
+        if (messages > 0 && (messages >= MostMessages || bytes >= MostBytes || IsSilent()))
         {
             (messages, bytes) = (0, 0);
             SendNow();
         }
     }
+
+    private bool IsSilent() => reader.IsEmpty && !incoming.Socket.Poll(outbox.HasMessages ? 0 : Patience, SelectMode.SelectRead);
 
     private static bool IsBroken(Exception problem) => problem is IOException or SocketException or ObjectDisposedException;
 

@@ -25,6 +25,18 @@ internal sealed class Outbox : IDisposable
         }
     }
 
+    /// <summary>More waits than an acknowledgement.</summary>
+    public bool HasMessages
+    {
+        get
+        {
+            lock (gate)
+            {
+                return urgent.Count + frames.Count > 0;
+            }
+        }
+    }
+
     /// <summary>Takes the frame over; where nothing is sent any more, disposes it. Nobody is woken: see <see cref="TryEnter"/>.</summary>
     public void Add(Frame frame)
     {

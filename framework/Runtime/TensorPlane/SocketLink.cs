@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Pipeline.Runtime.TensorPlane;
 
 /// <summary>To a worker of another process, over one or several streams. Frames go over the connection where the fewest wait; their order
-/// does not matter, as receivers look them up by key.</summary>
+/// does not matter, as receivers look them up by key. That of control messages does, and these go over one.</summary>
 internal sealed class SocketLink : ITensorLink
 {
     private readonly ILinkReceiver receiver;
@@ -35,7 +35,7 @@ internal sealed class SocketLink : ITensorLink
     /// <summary>Begins to send and to deliver.</summary>
     public void Start() => Array.ForEach(threads, thread => thread.Start());
 
-    public void Send(Frame frame) => Idlest().Send(frame);
+    public void Send(Frame frame) => (frame.Key.Kind == FrameKind.Control ? streams[0] : Idlest()).Send(frame);
 
     public void Send(Credit credit) => Idlest().Send(credit);
 

@@ -20,12 +20,12 @@ public sealed class ControlSerializerTests : IDisposable
     {
         var serializer = new ControlSerializer((ExtendedActorSystem)system);
         var ready = (StepReady)Again(new StepReady(
-            3, 7, 1, [new("a", double.NaN), new("b", 0.1)], 1 / 3.0, new([new(PipelineAction.Parse("2I5"), 10, 20)], 1, 2, 3)));
+            3, 7, 1, [new("a", double.NaN), new("b", 0.1)], 1 / 3.0, new([new(PipelineAction.Parse("2I5"), 10, 20)], 1, 2, 3, new(30, 40))));
         Assert.Equal((3, 7, 1, 1 / 3.0), (ready.Epoch, ready.Step, ready.Worker, ready.Loss));
         Assert.Equal([new("a", double.NaN), new("b", 0.1)], ready.GradientSquares);
         Assert.Equal([new(PipelineAction.Parse("2I5"), 10, 20)], ready.Times.Actions);
-        Assert.Equal((1, 2, 3), (ready.Times.Between, ready.Times.Transfer, ready.Times.PeakInFlight));
-        var commit = new CommitStep(3, 7, null);
+        Assert.Equal((1, 2, 3, new Interval(30, 40)), (ready.Times.Between, ready.Times.Transfer, ready.Times.PeakInFlight, ready.Times.Optimizer));
+        var commit = new CommitStep(3, 7, null, RunsNext: true);
         Assert.Equal(commit, Again(commit));
         var start = (StartStages)Again(new StartStages(1, 2, Guid.NewGuid(), [null, new("host", 5, "/path")], system.DeadLetters));
         Assert.Equal([null, new PlaneAddress("host", 5, "/path")], start.Addresses);
