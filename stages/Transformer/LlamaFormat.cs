@@ -28,7 +28,7 @@ internal sealed class LlamaFormat : IHuggingFaceFormat
         var context = config.OptionalInt("max_position_embeddings") ?? 2048;
         var settings = new LlamaSettings(
             ModelType,
-            config.Int("num_hidden_layers"),
+            shapes.Keys.Count(tensor => tensor.EndsWith(".mlp.gate_proj.weight", StringComparison.Ordinal)) is > 0 and var layers ? layers : config.Int("num_hidden_layers"),
             width,
             heads,
             context,

@@ -63,7 +63,7 @@ public class LlamaFormatTests
 
     [Fact]
     public void Shapes_are_right_where_keys_are_not() => Assert.Equal(
-        Plain with { Vocabulary = 104, Inner = 96 },
+        Plain with { Layers = 1, Vocabulary = 104, Inner = 96 },
         Format.Read(Config(""), new Dictionary<string, IReadOnlyList<long>>
         {
             ["model.embed_tokens.weight"] = [104, 32],
