@@ -6,5 +6,5 @@ namespace Pipeline.Stages;
 /// <summary>The model families that come with the framework.</summary>
 public static class Families
 {
-    public static IReadOnlyList<IArchitecture> All { get; } = [new Gpt2()];
+    public static IReadOnlyList<IArchitecture> All { get; } = [new Gpt2(), new Llama()];
 }

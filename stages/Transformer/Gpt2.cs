@@ -1,7 +1,7 @@
 using Pipeline.Core.Jobs;
+using Pipeline.Stages.LanguageModels;
 using Pipeline.Tensors.Models;
 using Pipeline.Tensors.Models.HuggingFace;
-using TorchSharp;
 
 namespace Pipeline.Stages.Transformer;
 
@@ -22,23 +22,14 @@ public sealed class Gpt2 : IArchitecture
         var gpt2 = (Gpt2Settings)settings;
         return new(
             [Embedding(gpt2, vocabulary), .. Enumerable.Range(0, gpt2.Layers).Select(index => Block(gpt2, index)), Head(gpt2, vocabulary)],
-            NextTokenLoss);
+            NextTokenLoss.Sum);
     }
-
-    /// <param name="logits">(sequences, length, vocabulary), any floating type.</param>
-    /// <param name="targets">int64 (sequences, length).</param>
-    /// <returns>The cross-entropy summed over all targets, in float32.</returns>
-    private static torch.Tensor NextTokenLoss(torch.Tensor logits, torch.Tensor targets) =>
-        torch.nn.functional.cross_entropy(
-            logits.view(-1, logits.shape[^1]).to(torch.ScalarType.Float32),
-            targets.view(-1),
-            reduction: torch.nn.Reduction.Sum);
 
     private static LayerDefinition Embedding(Gpt2Settings settings, int vocabulary) => new(
         "embedding",
         [Matrix("wte.weight", vocabulary, settings.Width), Matrix("wpe.weight", settings.Context, settings.Width)],
         new((double)settings.Context * settings.Width, (double)settings.Context * settings.Width),
-        parameters => new TokenEmbedding(settings, parameters["wte.weight"], parameters["wpe.weight"]));
+        parameters => new Gpt2Embedding(settings, parameters["wte.weight"], parameters["wpe.weight"]));
 
     private static LayerDefinition Block(Gpt2Settings settings, int index)
     {
@@ -56,7 +47,7 @@ public sealed class Gpt2 : IArchitecture
                 .. Linear($"{name}.mlp.c_proj", width, 4L * width, settings, residual),
             ],
             new(settings.Context * ((2 * matrices) + (4.0 * settings.Context * width)), 17.0 * settings.Context * width),
-            parameters => new TransformerBlock(settings, name, parameters));
+            parameters => new Gpt2Block(settings, name, parameters));
     }
 
     private static LayerDefinition Head(Gpt2Settings settings, int vocabulary)
@@ -66,17 +57,11 @@ public sealed class Gpt2 : IArchitecture
             "head",
             [.. Norm("ln_f", settings), Matrix(weight, vocabulary, settings.Width)],
             new(2.0 * settings.Context * settings.Width * vocabulary, (double)settings.Context * ((2.0 * settings.Width) + vocabulary)),
-            parameters => new LanguageModelHead(parameters["ln_f.weight"], parameters.GetValueOrDefault("ln_f.bias"), parameters[weight]));
+            parameters => new Gpt2Head(parameters["ln_f.weight"], parameters.GetValueOrDefault("ln_f.bias"), parameters[weight]));
     }
 
-    private static IEnumerable<ParameterDefinition> Linear(string name, long outputs, long inputs, Gpt2Settings settings, double deviation)
-    {
-        yield return Matrix($"{name}.weight", outputs, inputs, deviation);
-        if (settings.Bias)
-        {
-            yield return new($"{name}.bias", [outputs], Initialization.Constant(0));
-        }
-    }
+    private static IEnumerable<ParameterDefinition> Linear(string name, long outputs, long inputs, Gpt2Settings settings, double deviation) =>
+        Projection.Parameters(name, outputs, inputs, settings.Bias, Initialization.Normal(deviation));
 
     private static IEnumerable<ParameterDefinition> Norm(string name, Gpt2Settings settings)
     {
@@ -87,6 +72,5 @@ public sealed class Gpt2 : IArchitecture
         }
     }
 
-    private static ParameterDefinition Matrix(string name, long rows, long columns, double deviation = Deviation) =>
-        new(name, [rows, columns], Initialization.Normal(deviation));
+    private static ParameterDefinition Matrix(string name, long rows, long columns) => new(name, [rows, columns], Initialization.Normal(Deviation));
 }

@@ -28,7 +28,7 @@ internal sealed class LayerBench : IDisposable
     public LayerBench(ModelDefinition model, int index, IReadOnlySet<string> tied, JobFile job, Samples samples, Device device)
     {
         this.device = device;
-        pass = new Pass(job.Job.Seed, 1, 0, Training: true, Precision.Of(job.Precision.Compute));
+        pass = new Pass(job.Job.Seed, 1, 0, Training: true, Precision.Of(job.Precision.Compute)) { LossShare = 1.0 / job.Batch.MicroBatches };
         var definition = model.Layers[index];
         parameters = [.. definition.Parameters.Select(p => new Parameter(p, job.Job.Seed, Precision.Of(job.Precision.Parameters), device))];
         TiedBytes = parameters.Where(p => tied.Contains(p.Name)).Sum(BytesOf);

@@ -73,7 +73,7 @@ public sealed class StageExecutor : IStageExecutor
     public Tensor? Forward(long step, int microBatch, Tensor? input)
     {
         using var scope = NewDisposeScope();
-        var pass = new Pass(job.Job.Seed, step, firstMicroBatch + microBatch, Training: true, compute);
+        var pass = new Pass(job.Job.Seed, step, firstMicroBatch + microBatch, Training: true, compute) { LossShare = 1.0 / job.Batch.MicroBatches };
         inFlight.Add(microBatch, new(pass, weights));
         var output = inFlight[microBatch].Forward(segments, Input(pass, microBatch, input));
         output.DetachFromDisposeScope();

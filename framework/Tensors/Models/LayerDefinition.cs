@@ -15,4 +15,8 @@ public sealed record LayerDefinition(
 /// <summary>What a layer takes for one sequence of full length; the planner measures, and this tells what to expect.</summary>
 /// <param name="ForwardFlops">Floating-point operations of a forward pass, a multiply-add as two; the backward takes twice as many.</param>
 /// <param name="Activations">Elements that are kept from the forward to the backward.</param>
-public readonly record struct LayerCost(double ForwardFlops, double Activations);
+public readonly record struct LayerCost(double ForwardFlops, double Activations)
+{
+    public static LayerCost operator +(LayerCost left, LayerCost right) =>
+        new(left.ForwardFlops + right.ForwardFlops, left.Activations + right.Activations);
+}

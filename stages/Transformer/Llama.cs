@@ -1,0 +1,54 @@
+using Pipeline.Core.Jobs;
+using Pipeline.Stages.LanguageModels;
+using Pipeline.Tensors.Models;
+using Pipeline.Tensors.Models.HuggingFace;
+
+namespace Pipeline.Stages.Transformer;
+
+/// <summary>Llama (Touvron et al. 2023), layers and names as in Hugging Face's LlamaForCausalLM. Initialisation: normal with deviation 0.02,
+/// residual projections scaled by 1/sqrt(2 layers).</summary>
+public sealed class Llama : IArchitecture
+{
+    private const string EmbeddingName = "model.embed_tokens.weight";
+    private const double Deviation = 0.02;
+    private static readonly Initialization Start = Initialization.Normal(Deviation);
+
+    public string Name => "llama";
+
+    public Type Settings => typeof(LlamaSettings);
+
+    public IHuggingFaceFormat HuggingFace { get; } = new LlamaFormat();
+
+    public ModelDefinition Define(ModelSettings settings, int vocabulary)
+    {
+        var llama = (LlamaSettings)settings;
+        var head = llama.TieEmbeddings ? EmbeddingName : "lm_head.weight";
+        return new(
+            [
+                TokenEmbedding.Define(EmbeddingName, vocabulary, llama.Width, llama.Context, Start),
+                .. Enumerable.Range(0, llama.Layers).Select(index => Block(llama, $"model.layers.{index}")),
+                LanguageModelHead.Define("model.norm.weight", llama.NormEpsilon, head, vocabulary, llama.Width, llama.Context, Start),
+            ],
+            NextTokenLoss.Sum);
+    }
+
+    private static LayerDefinition Block(LlamaSettings settings, string name)
+    {
+        var residual = Initialization.Normal(Deviation / Math.Sqrt(2.0 * settings.Layers));
+        return new(
+            name,
+            [
+                Norm($"{name}.input_layernorm.weight", settings),
+                .. SelfAttention.Parameters(settings.Attention, $"{name}.self_attn", Start, residual),
+                Norm($"{name}.post_attention_layernorm.weight", settings),
+                .. SwiGlu.Parameters($"{name}.mlp", settings.Width, settings.ResolvedInner, settings.FeedForwardBias, Start, residual),
+            ],
+            // Of each norm and its branch: the sum before it, the normalised value, and that with the gain.
+            new LayerCost(0, 6.0 * settings.Context * settings.Width)
+                + SelfAttention.Cost(settings.Attention, settings.Context)
+                + SwiGlu.Cost(settings.Width, settings.ResolvedInner, settings.Context),
+            parameters => new LlamaBlock(settings, name, parameters));
+    }
+
+    private static ParameterDefinition Norm(string name, LlamaSettings settings) => new(name, [settings.Width], Initialization.Constant(1));
+}
