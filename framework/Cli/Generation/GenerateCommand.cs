@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Pipeline.Cli.Training;
@@ -47,7 +46,7 @@ internal static class GenerateCommand
             var trained = model.Open(parsed);
             var plan = trained.Plan(model.Stages(parsed), device);
             return await RunAsync(
-                trained, plan, prompts.Read(parsed, plan.Vocabulary.Codec), parsed.GetValue(tokens), sampling, parsed.GetValue(json),
+                trained, plan, prompts.Read(parsed, plan.Vocabulary), parsed.GetValue(tokens), sampling, parsed.GetValue(json),
                 parsed.InvocationConfiguration.Output);
         });
         return command;
@@ -58,59 +57,62 @@ internal static class GenerateCommand
     {
         using var signals = new StopSignals();
         var view = new GenerationView(prompts, json, output);
-        var began = Stopwatch.GetTimestamp();
-        var results = await GenerationRun.RunAsync(plan, [.. prompts.Select(prompt => prompt.Ids)], tokens, sampling, view, signals.Stop);
-        var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
-        foreach (var (index, result) in results.Index().Where(entry => entry.Item.End == GenerationEnd.Interrupted))
+        var result = await GenerationRun.RunAsync(plan, [.. prompts.Select(prompt => prompt.Ids)], tokens, sampling, view, signals.Stop);
+        foreach (var (index, text) in result.Texts.Index().Where(entry => entry.Item.End == GenerationEnd.Interrupted))
         {
-            view.Ended(index, result);
+            view.Ended(index, text);
         }
 
         if (json)
         {
-            output.Write(JsonOutput.Of(Report(trained, plan, prompts, results, view, seconds)));
+            output.Write(JsonOutput.Of(Report(trained, plan, prompts, result, view)));
         }
         else
         {
             output.Write(prompts.Count == 1 ? "\n" : "");
-            Console.Error.WriteLine(Summary(plan, results, seconds));
+            Console.Error.WriteLine(Summary(plan, result));
         }
 
-        return results.Any(result => result.End == GenerationEnd.Interrupted) ? ExitCode.Interrupted : ExitCode.Done;
+        return result.Texts.Any(text => text.End == GenerationEnd.Interrupted) ? ExitCode.Interrupted : ExitCode.Done;
     }
 
     private static object Report(
-        TrainedModel trained, GenerationPlan plan, IReadOnlyList<Prompt> prompts, IReadOnlyList<Generated> results, GenerationView view, double seconds) => new
+        TrainedModel trained, GenerationPlan plan, IReadOnlyList<Prompt> prompts, GenerationResult result, GenerationView view) => new
         {
             Checkpoint = trained.Checkpoint.Directory,
             trained.Checkpoint.Manifest.Step,
             plan.Stages,
-            Seconds = seconds,
-            TokensPerSecond = results.Sum(result => result.Tokens.Count) / seconds,
-            Prompts = results.Select((result, index) => new
+            result.LoadSeconds,
+            result.Seconds,
+            TokensPerSecond = TokensPerSecond(result),
+            Prompts = result.Texts.Select((text, index) => new
             {
                 Prompt = prompts[index].Text,
                 Text = view.Text(index),
                 PromptIds = prompts[index].Ids,
-                Ids = result.Tokens,
-                End = JsonNamingPolicy.SnakeCaseLower.ConvertName(result.End.ToString()),
-                result.PrefillSeconds,
-                StepSeconds = Median(result.StepSeconds),
+                Ids = text.Tokens,
+                End = JsonNamingPolicy.SnakeCaseLower.ConvertName(text.End.ToString()),
+                text.PrefillSeconds,
+                StepSeconds = Median(text.StepSeconds),
             }),
         };
 
-    private static string Summary(GenerationPlan plan, IReadOnlyList<Generated> results, double seconds)
+    private static string Summary(GenerationPlan plan, GenerationResult result)
     {
-        var count = results.Sum(result => result.Tokens.Count);
-        var step = Median([.. results.SelectMany(result => result.StepSeconds)]);
-        var prefill = Median([.. results.Select(result => result.PrefillSeconds).OfType<double>()]);
-        var ends = results.GroupBy(result => result.End).OrderBy(group => group.Key).Select(group => End(group.Key, plan))
-            .OfType<string>().Select(text => $" {text}");
-        return string.Create(CultureInfo.InvariantCulture, $"{count} tokens in {Quantity.Time(seconds)} with {plan.Stages} stages, {count / seconds:N1} tokens/s")
+        var step = Median([.. result.Texts.SelectMany(text => text.StepSeconds)]);
+        var prefill = Median([.. result.Texts.Select(text => text.PrefillSeconds).OfType<double>()]);
+        var ends = result.Texts.GroupBy(text => text.End).OrderBy(group => group.Key).Select(group => End(group.Key, plan)).OfType<string>();
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Count(result)} tokens in {Quantity.Time(result.Seconds)} on {plan.Stages} {(plan.Stages == 1 ? "stage" : "stages")}, {TokensPerSecond(result):N1} tokens/s")
             + (prefill is { } first ? $"; first token of a prompt after {Quantity.Time(first)}" : "")
             + (step is { } each ? $", each further one {Quantity.Time(each)}" : "")
-            + $".{string.Concat(ends)}";
+            + $". {string.Join(' ', ends)}".TrimEnd();
     }
+
+    private static int Count(GenerationResult result) => result.Texts.Sum(text => text.Tokens.Count);
+
+    private static double TokensPerSecond(GenerationResult result) => Count(result) / result.Seconds;
 
     private static string? End(GenerationEnd end, GenerationPlan plan) => end switch
     {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Pipeline.Core;
 using Pipeline.Core.Data;
+using Pipeline.Runtime.Generation;
 
 namespace Pipeline.Cli.Generation;
 
@@ -19,15 +20,15 @@ internal sealed class Prompts
         command.Add(ids);
     }
 
-    /// <param name="codec">The model's; null where it takes ids alone.</param>
     /// <exception cref="BadInputException">There is none, one is empty, or the model has no tokens for it.</exception>
-    public IReadOnlyList<Prompt> Read(ParseResult parsed, ITextCodec? codec)
+    public IReadOnlyList<Prompt> Read(ParseResult parsed, TokenVocabulary vocabulary)
     {
+        var codec = vocabulary.Codec;
         Prompt[] all =
         [
             .. (parsed.GetValue(texts) ?? []).Select(text => Encode("--prompt", text, codec)),
             .. (parsed.GetValue(files) ?? []).Select(file => Encode($"--prompt-file {file}", Text(file), codec)),
-            .. (parsed.GetValue(ids) ?? []).Select(list => new Prompt(codec, Ids(list))),
+            .. (parsed.GetValue(ids) ?? []).Select(list => new Prompt(codec, Ids(list, vocabulary.Count))),
         ];
         return all.Length > 0 ? all
             : throw new BadInputException("generate: a prompt is missing; give --prompt TEXT, --prompt-file FILE or --prompt-ids 1,2,3.");
@@ -67,10 +68,12 @@ internal sealed class Prompts
         }
     }
 
-    private static long[] Ids(string list) =>
+    private static long[] Ids(string list, int count) =>
     [
-        .. list.Split(',', StringSplitOptions.TrimEntries).Select(text => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
-            ? id
-            : throw new BadInputException($"--prompt-ids must be whole numbers with commas between, such as 1,2,3, not \"{list}\".")),
+        .. list.Split(',', StringSplitOptions.TrimEntries).Select(text =>
+            !long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+                ? throw new BadInputException($"--prompt-ids must be whole numbers with commas between, such as 1,2,3, not \"{list}\".")
+            : id >= count ? throw new BadInputException($"--prompt-ids: {id} is not a token of the model; its tokens are 0 to {count - 1}.")
+            : id),
     ];
 }

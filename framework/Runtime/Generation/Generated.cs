@@ -21,6 +21,11 @@ public enum GenerationEnd
 /// <param name="StepSeconds">Of each further token.</param>
 public sealed record Generated(IReadOnlyList<long> Tokens, GenerationEnd End, double? PrefillSeconds, IReadOnlyList<double> StepSeconds);
 
+/// <param name="Texts">One a prompt.</param>
+/// <param name="LoadSeconds">Until all stages had their parameters.</param>
+/// <param name="Seconds">From then to the last token.</param>
+public sealed record GenerationResult(IReadOnlyList<Generated> Texts, double LoadSeconds, double Seconds);
+
 /// <summary>Watches a generation. Called from one thread at a time.</summary>
 public interface IGenerationObserver
 {

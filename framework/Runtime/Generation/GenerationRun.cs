@@ -26,6 +26,8 @@ public sealed class GenerationRun
     private readonly StageStatus[] statuses;
     private readonly Channel<GenerationEvent> events = Channel.CreateUnbounded<GenerationEvent>();
     private IActorRef[] stages = [];
+    private readonly long began = Stopwatch.GetTimestamp();
+    private long loaded = Stopwatch.GetTimestamp();
     private int started;
     private int ended;
 
@@ -39,10 +41,9 @@ public sealed class GenerationRun
     /// <param name="prompts">Token ids.</param>
     /// <param name="tokens">The most to write behind each prompt.</param>
     /// <param name="stop">Ends the run; what has been written is returned.</param>
-    /// <returns>One a prompt.</returns>
     /// <exception cref="BadInputException">A prompt does not fit the model, or the checkpoint does not.</exception>
     /// <exception cref="StageException">A stage has failed, or stands still.</exception>
-    public static async Task<IReadOnlyList<Generated>> RunAsync(
+    public static async Task<GenerationResult> RunAsync(
         GenerationPlan plan, IReadOnlyList<IReadOnlyList<long>> prompts, int tokens, Sampling sampling, IGenerationObserver observer, CancellationToken stop)
     {
         Check(plan, prompts);
@@ -55,7 +56,10 @@ public sealed class GenerationRun
         try
         {
             await run.GenerateAsync(stop);
-            return [.. run.progress.Select(one => one.Result(GenerationEnd.Interrupted))];
+            return new(
+                [.. run.progress.Select(one => one.Result(GenerationEnd.Interrupted))],
+                Stopwatch.GetElapsedTime(run.began, run.loaded).TotalSeconds,
+                Stopwatch.GetElapsedTime(run.loaded).TotalSeconds);
         }
         finally
         {
@@ -101,6 +105,7 @@ public sealed class GenerationRun
             switch (happened)
             {
                 case StageReady when ++ready == stages.Length:
+                    loaded = Stopwatch.GetTimestamp();
                     // Two a stage keep all stages at work; more would only hold caches.
                     for (var first = Math.Min(2 * stages.Length, prompts.Count); first > 0; first--)
                     {
