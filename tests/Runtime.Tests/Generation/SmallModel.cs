@@ -57,7 +57,8 @@ internal static class SmallModel
         Fill(model, values);
         var pass = new Pass(0, 0, 0, Training: false, ScalarType.Float32);
         var output = model.Layers.Aggregate(tensor([.. tokens], [1L, tokens.Count]), (value, layer) => layer.Build(values).Forward(value, pass));
-        return [.. output[0].contiguous().data<float>().ToArray().Chunk(Rows)];
+        using var elements = output.contiguous().data<float>();
+        return [.. elements.ToArray().Chunk(Rows)];
     }
 
     public static long Greedy(float[] logits) => Array.IndexOf(logits, logits.Max());
