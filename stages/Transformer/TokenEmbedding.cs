@@ -10,7 +10,7 @@ internal sealed class TokenEmbedding(Gpt2Settings settings, torch.Tensor tokens,
     public override torch.Tensor Forward(torch.Tensor input, Pass pass)
     {
         var length = input.shape[^1];
-        var position = length == settings.Context && pass.Cache is null ? positions : positions.narrow(0, pass.Cache?.Length ?? 0, length);
+        var position = length == settings.Context ? positions : positions.narrow(0, 0, length);
         var embedded = Arithmetic.Add(pass.Embedding(tokens, input), position).to(pass.Compute);
         return pass.Dropout(embedded, settings.Dropout, "embedding");
     }

@@ -32,26 +32,10 @@ internal sealed class TransformerBlock(Gpt2Settings settings, string name, IRead
         var (query, key, value) = (Heads(parts[0]), Heads(parts[1]), Heads(parts[2]));
         var mixed = pass.Training && settings.Dropout > 0
             ? ExplicitAttention(query, key, value, pass)
-            : CachedAttention(query, key, value, pass);
+            : functional.scaled_dot_product_attention(query, key, value, is_casual: true);
         return pass.Linear(mixed.transpose(1, 2).reshape(sequences, length, settings.Width), attentionOut.Weight, attentionOut.Bias);
 
         torch.Tensor Heads(torch.Tensor part) => part.view(sequences, length, heads, size).transpose(1, 2);
-    }
-
-    private torch.Tensor CachedAttention(torch.Tensor query, torch.Tensor key, torch.Tensor value, Pass pass)
-    {
-        if (pass.Cache is not { } cache)
-        {
-            return functional.scaled_dot_product_attention(query, key, value, is_casual: true);
-        }
-
-        var (past, length) = (cache.Length, query.shape[2]);
-        key = cache.Append($"{name}.key", key, 2);
-        value = cache.Append($"{name}.value", value, 2);
-        return past == 0 ? functional.scaled_dot_product_attention(query, key, value, is_casual: true)
-            : length == 1 ? functional.scaled_dot_product_attention(query, key, value)
-            : functional.scaled_dot_product_attention(
-                query, key, value, torch.ones(length, past + length, torch.ScalarType.Bool, query.device).tril(past));
     }
 
     /// <summary>softmax(Q K^T / sqrt(size)) V with dropout on the weights from our own generator, which the fused operator cannot take.</summary>
