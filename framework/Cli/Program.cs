@@ -2,15 +2,19 @@ using System.CommandLine;
 using Pipeline.Cli;
 using Pipeline.Cli.Cluster;
 using Pipeline.Cli.Doctor;
+using Pipeline.Cli.Generation;
 using Pipeline.Cli.Inspect;
 using Pipeline.Cli.Planning;
 using Pipeline.Cli.Schedules;
 using Pipeline.Cli.Training;
 using Pipeline.Core;
+using Pipeline.Runtime.Stages;
 
 var root = new RootCommand("Pipeline trains models that do not fit one device: layer groups as actors, micro-batches between them.")
 {
     TrainCommand.Create(),
+    GenerateCommand.Create(),
+    EvaluateCommand.Create(),
     PlanCommand.Create(),
     ScheduleCommand.Create(),
     SimulateCommand.Create(),
@@ -37,7 +41,7 @@ catch (BadInputException problem)
 }
 catch (Exception failure)
 {
-    Console.Error.WriteLine(failure is IOException or UnauthorizedAccessException ? failure.Message : $"A defect of Pipeline: {failure}");
+    Console.Error.WriteLine(failure is IOException or UnauthorizedAccessException or StageException ? failure.Message : $"A defect of Pipeline: {failure}");
     return ExitCode.Failed;
 }
 

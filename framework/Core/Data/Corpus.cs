@@ -11,9 +11,11 @@ public sealed class Corpus : IDisposable
     private readonly long[] starts;
 
     /// <param name="folder">What relative patterns are relative to: the job file's folder.</param>
-    /// <exception cref="BadInputException">A pattern matches nothing, a named file is empty or unreadable, text is not UTF-8.</exception>
-    public Corpus(DataSettings settings, string folder)
-        : this(settings, folder, Paths(settings, folder))
+    /// <param name="characters">The table of the character tokenizer, as a model has it; what occurs in the files without it.</param>
+    /// <exception cref="BadInputException">A pattern matches nothing, a named file is empty or unreadable, text is not UTF-8, or it has characters that
+    /// the given table lacks.</exception>
+    public Corpus(DataSettings settings, string folder, string? characters = null)
+        : this(settings, folder, Paths(settings, folder), characters)
     {
     }
 
@@ -29,11 +31,19 @@ public sealed class Corpus : IDisposable
         }
     }
 
-    private Corpus(DataSettings settings, string folder, IReadOnlyList<(string Path, string FullPath)> paths)
+    private Corpus(DataSettings settings, string folder, IReadOnlyList<(string Path, string FullPath)> paths, string? table = null)
     {
         var files = new List<DataFile>();
         var scans = new List<CharacterScan>();
         var characters = settings.Tokenizer == "chars" ? new bool[0x11_0000] : null;
+        if (characters is not null && table is not null)
+        {
+            foreach (var rune in table.EnumerateRunes())
+            {
+                characters[rune.Value] = true;   // keeps its id also where the files lack it
+            }
+        }
+
         try
         {
             foreach (var (path, full) in paths)
@@ -54,6 +64,11 @@ public sealed class Corpus : IDisposable
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             throw new BadInputException($"data.files: {failure.Message}", failure);
+        }
+
+        if (table is not null && characters is not null)
+        {
+            CheckTable(table, characters);
         }
 
         Files = files;
@@ -107,6 +122,17 @@ public sealed class Corpus : IDisposable
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             throw new BadInputException($"data.files: {failure.Message}", failure);
+        }
+    }
+
+    private void CheckTable(string table, bool[] seen)
+    {
+        var known = table.EnumerateRunes().Select(rune => rune.Value).ToHashSet();
+        var strange = Enumerable.Range(0, seen.Length).FirstOrDefault(codePoint => seen[codePoint] && !known.Contains(codePoint), -1);
+        if (strange >= 0)
+        {
+            Dispose();
+            throw new BadInputException($"data.files: the text has the character U+{strange:X4}, which is not one of the {known.Count} that the model was trained on.");
         }
     }
 

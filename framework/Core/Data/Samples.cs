@@ -21,7 +21,11 @@ public sealed class Samples
         SequencesPerMicroBatch = job.Batch.Sequences / job.Batch.MicroBatches;
         TokensPerMicroBatch = job.TokensPerMicroBatch;
         trainingTokens = corpus.Count - (long)(corpus.Count * job.Data.ValidationFraction);
-        Check("training", trainingTokens);
+        if (job.Data.ValidationFraction < 1)
+        {
+            Check("training", trainingTokens);
+        }
+
         if (job.Evaluation.Every > 0 || job.Evaluation.BeforeFirstStep)
         {
             Check("validation", corpus.Count - trainingTokens);

@@ -11,6 +11,7 @@ namespace Pipeline.Runtime.Checkpoints;
 /// <param name="Job">The job file as resolved.</param>
 /// <param name="AccumulatesAscending">Of the schedule: in which order gradients were added up.</param>
 /// <param name="InstructionSet">Of libtorch's kernels; null where an older version did not record it.</param>
+/// <param name="Folder">What relative paths of the data are relative to; null where an older version did not record it.</param>
 public sealed record Manifest(
     int Format,
     long Step,
@@ -22,7 +23,8 @@ public sealed record Manifest(
     string Job,
     IReadOnlyList<Shard> Shards,
     bool AccumulatesAscending = true,
-    string? InstructionSet = null)
+    string? InstructionSet = null,
+    string? Folder = null)
 {
     public const int CurrentFormat = 1;
 

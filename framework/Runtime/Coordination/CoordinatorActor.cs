@@ -294,7 +294,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             SettingsWriter.Write(plan.Job),
             [.. shards.Select(saved => saved.Shard).OfType<Shard>()],
             plan.Schedule.AccumulatesAscending,
-            plan.InstructionSet));
+            plan.InstructionSet,
+            plan.Folder));
         lastSaved = step;
         recorder.Event("checkpoint", $"Checkpoint of step {step}.", path: lastCheckpoint);
         Next();

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using Pipeline.Cli.Training;
+using Pipeline.Core;
+using Pipeline.Runtime.Evaluation;
+
+namespace Pipeline.Cli.Generation;
+
+/// <summary><c>pipeline evaluate CHECKPOINT</c>: a trained model's loss.</summary>
+internal static class EvaluateCommand
+{
+    private const int MostBatches = 100_000;
+
+    public static Command Create()
+    {
+        var command = new Command("evaluate", "Measure a trained model's loss on data, as its training does.");
+        var model = new ModelArguments(command);
+        var data = new Option<string[]>("--data")
+        {
+            Description = "Files or patterns to evaluate on, whole; without it the validation part of the training's data. May be given several times.",
+        };
+        var batches = new Option<int?>("--batches") { Description = "Batches, of the training's size, to average over; as many as its evaluations without it." };
+        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        command.Add(data);
+        command.Add(batches);
+        command.Add(json);
+        command.SetAction(async (parsed, _) =>
+        {
+            var count = parsed.GetValue(batches);
+            if (count is < 1 or > MostBatches)
+            {
+                throw new BadInputException($"--batches must be from 1 to {MostBatches}, not {count}.");
+            }
+
+            var device = model.Device(parsed);
+            var trained = model.Open(parsed);
+            using var run = new EvaluationRun(trained, parsed.GetValue(data) is { Length: > 0 } files ? files : null, model.Stages(parsed), device, count);
+            using var signals = new StopSignals();
+            var began = Stopwatch.GetTimestamp();
+            try
+            {
+                var result = await run.RunAsync(signals.Stop);
+                var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+                parsed.InvocationConfiguration.Output.Write(parsed.GetValue(json)
+                    ? JsonOutput.Of(new
+                    {
+                        Checkpoint = trained.Checkpoint.Directory,
+                        trained.Checkpoint.Manifest.Step,
+                        run.Stages,
+                        Loss = Finite(result.Loss),
+                        Perplexity = Finite(result.Perplexity),
+                        BitsPerByte = Finite(result.BitsPerByte),
+                        result.Tokens,
+                        result.Batches,
+                        Seconds = seconds,
+                    })
+                    : Line(result, seconds) + "\n");
+                return ExitCode.Done;
+            }
+            catch (OperationCanceledException) when (signals.Stop.IsCancellationRequested)
+            {
+                return ExitCode.Interrupted;
+            }
+        });
+        return command;
+    }
+
+    private static string Line(EvaluationResult result, double seconds) =>
+        string.Create(CultureInfo.InvariantCulture, $"Loss {result.Loss:F4} nats a token, perplexity {result.Perplexity:N2}")
+        + (result.BitsPerByte is { } bits ? string.Create(CultureInfo.InvariantCulture, $", {bits:F4} bits a byte") : "")
+        + string.Create(CultureInfo.InvariantCulture, $", over {result.Tokens:N0} tokens, {Quantity.Time(seconds)}.");
+
+    /// <summary>JSON has no number for what is not finite.</summary>
+    private static double? Finite(double? number) => number is { } value && double.IsFinite(value) ? value : null;
+}

@@ -1,0 +1,85 @@
+using Pipeline.Core.Jobs;
+using Pipeline.Core.Partitioning;
+using Pipeline.Runtime.Generation;
+using Pipeline.Stages;
+using Pipeline.Stages.Transformer;
+using Pipeline.Tensors.Models;
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Tests.Generation;
+
+/// <summary>Untrained models of every family, small enough for tests.</summary>
+internal static class SmallModel
+{
+    public const int Rows = 31;
+
+    /// <summary>By <c>model.architecture</c>: three layers or more, so that three stages have some each. A family that is not here fails its tests.</summary>
+    private static readonly Dictionary<string, ModelSettings> Settings = new(StringComparer.Ordinal)
+    {
+        ["llama"] = new LlamaSettings("llama", Layers: 3, Width: 32, Heads: 4, Context: 24, KeyValueHeads: 2, Inner: 48),
+        ["gpt2"] = new Gpt2Settings("gpt2", Layers: 3, Width: 32, Heads: 4, Context: 24),
+    };
+
+    /// <summary>Each family with each number of stages.</summary>
+    public static TheoryData<string, int> FamiliesAndStages => new(
+        from family in Families.All
+        from stages in new[] { 1, 3 }
+        select (family.Name, stages));
+
+    public static ModelDefinition Define(string family)
+    {
+        Assert.True(Settings.ContainsKey(family), $"The family {family} needs small settings here, so that what it generates is tested.");
+        return Families.All.Single(one => one.Name == family).Define(Settings[family], Rows);
+    }
+
+    public static GenerationPlan Plan(string family = "gpt2", int stages = 1) => Plan(Define(family), stages);
+
+    public static GenerationPlan Plan(ModelDefinition model, int stages) => new(
+        model,
+        LayerSplit.Even(model.Layers.Count, stages),
+        [.. Enumerable.Repeat(CPU, stages)],
+        new PrecisionSettings(),
+        1,
+        new TokenVocabulary(Rows, null),
+        values => Fill(model, values));
+
+    /// <summary>The model with something around the layer of this index.</summary>
+    public static ModelDefinition Around(this ModelDefinition model, int index, Action<Pass> before) => model with
+    {
+        Layers = [.. model.Layers.Select((layer, i) => i != index ? layer : layer with { Build = values => new Watched(layer.Build(values), before) })],
+    };
+
+    /// <summary>Logits (length, rows) of a sequence, from all layers at once and without a cache.</summary>
+    public static float[][] FullForward(ModelDefinition model, IReadOnlyList<long> tokens)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var values = model.Parameters.ToDictionary(parameter => parameter.Name, parameter => empty([.. parameter.Shape]), StringComparer.Ordinal);
+        Fill(model, values);
+        var pass = new Pass(0, 0, 0, Training: false, ScalarType.Float32);
+        var output = model.Layers.Aggregate(tensor([.. tokens], [1L, tokens.Count]), (value, layer) => layer.Build(values).Forward(value, pass));
+        using var elements = output.contiguous().data<float>();
+        return [.. elements.ToArray().Chunk(Rows)];
+    }
+
+    public static long Greedy(float[] logits) => Array.IndexOf(logits, logits.Max());
+
+    private static void Fill(ModelDefinition model, IReadOnlyDictionary<string, Tensor> values)
+    {
+        using var noGradient = no_grad();
+        foreach (var definition in model.Parameters.Where(definition => values.ContainsKey(definition.Name)))
+        {
+            using var parameter = new Parameter(definition, 5, ScalarType.Float32, CPU);
+            values[definition.Name].copy_(parameter.Value);
+        }
+    }
+
+    private sealed class Watched(Layer inner, Action<Pass> before) : Layer
+    {
+        public override Tensor Forward(Tensor input, Pass pass)
+        {
+            before(pass);
+            return inner.Forward(input, pass);
+        }
+    }
+}
