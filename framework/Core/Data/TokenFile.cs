@@ -128,7 +128,7 @@ internal sealed class TokenFile : ITokenSequence
             offset += part.Length;
         }
 
-        if (Header.Checksum != 0 && Header.Checksum != hash.GetCurrentHashAsUInt64())
+        if (Header.Checksum != 0 && Header.Checksum != Header.ChecksumWith(hash))
         {
             throw new BadInputException($"{path} is damaged: its checksum is not that of its content.");
         }

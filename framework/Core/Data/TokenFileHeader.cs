@@ -1,11 +1,12 @@
 using System.Buffers.Binary;
+using System.IO.Hashing;
 using System.Security.Cryptography;
 using System.Text;
 
 namespace Pipeline.Core.Data;
 
 /// <summary>The first 64 bytes of a token file, little-endian: 0 magic <c>PIPETOKN</c>, 8 version (uint32), 12 bytes of a token (uint32: 2 or 4),
-/// 16 tokens (uint64), 24 documents (uint64), 32 XXH3 of all behind the header (uint64; 0: not given), 40 vocabulary, which all ids are below
+/// 16 tokens (uint64), 24 documents (uint64), 32 XXH3 of all behind the header and then the header with zeros here (uint64; 0: not given), 40 vocabulary, which all ids are below
 /// (uint32), 44 zeros, 48 the first 16 bytes of the SHA-256 of the tokenizer's name (zeros: not given). Behind it the tokens, zeros up to a
 /// multiple of 8, and for each document where it begins, in tokens (uint64), ascending.</summary>
 internal readonly record struct TokenFileHeader(int Size, long Tokens, long Documents, ulong Checksum, int Vocabulary, UInt128 Tokenizer)
@@ -50,6 +51,15 @@ internal readonly record struct TokenFileHeader(int Size, long Tokens, long Docu
         return header.FileLength == fileLength
             ? header
             : throw new BadInputException($"{path} is a token file of {fileLength} bytes; by its header it has {header.FileLength}.");
+    }
+
+    /// <param name="body">Of all behind the header.</param>
+    public ulong ChecksumWith(XxHash3 body)
+    {
+        Span<byte> bytes = stackalloc byte[Length];
+        (this with { Checksum = 0 }).Write(bytes);
+        body.Append(bytes);
+        return body.GetCurrentHashAsUInt64();
     }
 
     public void Write(Span<byte> bytes)

@@ -73,7 +73,8 @@ internal sealed class TokenFileWriter : IDisposable
         }
 
         var header = new byte[TokenFileHeader.Length];
-        new TokenFileHeader(size, Tokens, Documents, hash.GetCurrentHashAsUInt64(), encoder.Vocabulary, TokenFileHeader.Hash(encoder.Identity)).Write(header);
+        var written = new TokenFileHeader(size, Tokens, Documents, 0, encoder.Vocabulary, TokenFileHeader.Hash(encoder.Identity));
+        (written with { Checksum = written.ChecksumWith(hash) }).Write(header);
         stream.Position = 0;
         stream.Write(header);
         stream.Flush(flushToDisk: true);

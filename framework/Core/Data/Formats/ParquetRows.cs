@@ -11,11 +11,11 @@ internal static class ParquetRows
     public static IEnumerable<string> Read(string path, string field)
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-        var reader = Try(path, () => ParquetReader.CreateAsync(stream, leaveStreamOpen: true).GetAwaiter().GetResult());
+        var reader = Try(path, () => ParquetReader.CreateAsync(stream, new() { TreatByteArrayAsString = true }, leaveStreamOpen: true).GetAwaiter().GetResult());
         try
         {
             var column = reader.Schema.Fields.OfType<DataField>().FirstOrDefault(column => column.Name == field);
-            if (column is null || column.ClrType != typeof(string) || column.IsArray)
+            if (column is null || (column.ClrType != typeof(string) && column.ClrType != typeof(ReadOnlyMemory<char>)) || column.IsArray)
             {
                 throw new BadInputException(
                     $"{path} has no column {field} of text, which data.text-field names; its columns are {string.Join(", ", reader.Schema.Fields.Select(other => other.Name))}.");
@@ -53,7 +53,7 @@ internal static class ParquetRows
         {
             return read();
         }
-        catch (Exception failure) when (failure is not (BadInputException or UnauthorizedAccessException or OutOfMemoryException))
+        catch (Exception failure) when (failure is not BadInputException)
         {
             throw new BadInputException($"{path} cannot be read as a Parquet file: {failure.Message}", failure);
         }

@@ -131,7 +131,7 @@ internal static class TokenizerJson
             }
         }
 
-        return patterns.Count > 0 ? patterns : throw Unsupported(file, "has a pre_tokenizer ByteLevel that cuts no words (use_regex = false)", "allowed is true, or a Split before it");
+        return patterns.Any(pattern => pattern != WordPattern.Digits && pattern != WordPattern.EachDigit) ? patterns : throw Unsupported(file, "has a pre_tokenizer ByteLevel that cuts no words (use_regex = false)", "allowed is true, or a Split before it");
     }
 
     private static WordPattern Split(string file, JsonElement part)
