@@ -57,11 +57,7 @@ internal sealed class TokenCache(DataSettings settings, string folder)
     private void Write(string path, string file, IDocumentEncoder encoder)
     {
         using var writer = new TokenFileWriter(path, encoder);
-        foreach (var piece in Documents.Read(file, settings, encoder))
-        {
-            writer.Add(piece.Text, piece.First);
-        }
-
+        writer.Add(file, settings);
         writer.Complete();
     }
 

@@ -37,10 +37,7 @@ public sealed record TokenFileMaking(string Output, int Files, long Documents, l
             using var writer = new TokenFileWriter(Path.GetFullPath(output, folder), tokenizer);
             foreach (var (_, file) in files)
             {
-                foreach (var piece in Formats.Documents.Read(file, settings, tokenizer))
-                {
-                    writer.Add(piece.Text, piece.First);
-                }
+                writer.Add(file, settings);
             }
 
             writer.Complete();

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using Pipeline.Core.Data.Formats;
+using Pipeline.Core.Jobs;
 
 namespace Pipeline.Core.Data;
 
@@ -42,22 +44,21 @@ internal sealed class TokenFileWriter : IDisposable
     /// <summary>Bytes of a token.</summary>
     public int Size => size;
 
-    /// <param name="first">The piece begins a document.</param>
-    public void Add(string piece, bool first)
+    /// <summary>Adds all documents of a file.</summary>
+    /// <exception cref="BadInputException">The file is not what its ending says, or has what the tokenizer cannot take.</exception>
+    public void Add(string file, DataSettings settings)
     {
-        if (first)
+        foreach (var piece in Formats.Documents.Read(file, settings, encoder))
         {
-            EndDocument();
-            Span<byte> start = stackalloc byte[sizeof(long)];
-            BinaryPrimitives.WriteInt64LittleEndian(start, Tokens);
-            index.Write(start);
-            Documents++;
-            open = true;
+            try
+            {
+                Add(piece);
+            }
+            catch (BadInputException problem)
+            {
+                throw new BadInputException($"{file}: {problem.Message}", problem);
+            }
         }
-
-        ids.Clear();
-        encoder.Encode(piece, first, ids);
-        Write();
     }
 
     /// <summary>The file is there when this returns.</summary>
@@ -87,6 +88,23 @@ internal sealed class TokenFileWriter : IDisposable
         stream.Dispose();
         index?.Dispose();
         File.Delete(temporary);
+    }
+
+    private void Add(DocumentPiece piece)
+    {
+        if (piece.First)
+        {
+            EndDocument();
+            Span<byte> start = stackalloc byte[sizeof(long)];
+            BinaryPrimitives.WriteInt64LittleEndian(start, Tokens);
+            index.Write(start);
+            Documents++;
+            open = true;
+        }
+
+        ids.Clear();
+        encoder.Encode(piece.Text, piece.First, ids);
+        Write();
     }
 
     private void EndDocument()

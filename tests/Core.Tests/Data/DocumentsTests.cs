@@ -179,6 +179,15 @@ public sealed class DocumentsTests : IDisposable
         string Problem(string file) => Assert.Throws<BadInputException>(() => folder.Open("tiny.json", file)).Message;
     }
 
+    [Fact]
+    public void A_word_without_an_end_is_refused_before_it_takes_for_ever()
+    {
+        var file = folder.Write("a.txt", "a " + new string('h', 200_000));
+        Assert.Equal(
+            $"{file}: a word has 200001 characters, beginning with \" hhhhhhhhhhhhhhhhhhh\"; a tokenizer file takes at most 131072.",
+            Assert.Throws<BadInputException>(() => folder.Open("tiny.json", "a.txt")).Message);
+    }
+
     private async Task WriteParquetAsync(string name, params string?[][] groups)
     {
         var (id, text) = (new DataField<int>("id"), new DataField<string>("text"));

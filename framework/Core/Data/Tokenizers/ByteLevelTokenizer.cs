@@ -1,4 +1,5 @@
 using System.Text;
+using Pipeline.Core.Configuration;
 
 namespace Pipeline.Core.Data.Tokenizers;
 
@@ -17,6 +18,9 @@ internal sealed class ByteLevelTokenizer(
 {
     /// <summary>Names of the token between documents, the first that a file has.</summary>
     public static readonly IReadOnlyList<string> EndsOfText = ["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>"];
+
+    /// <summary>Characters; the time that the library takes for a word grows with the square of its length.</summary>
+    public const int LongestWord = 1 << 17;
 
     public override string Name => name;
 
@@ -84,7 +88,9 @@ internal sealed class ByteLevelTokenizer(
     {
         if (stage == patterns.Count)
         {
-            ids.AddRange(mergesOf(text));
+            ids.AddRange(text.Length <= LongestWord
+                ? mergesOf(text)
+                : throw new BadInputException($"a word has {text.Length} characters, beginning with {QuotedText.Of(text[..20].ToString())}; a tokenizer file takes at most {LongestWord}."));
             return;
         }
 
