@@ -30,20 +30,21 @@ public sealed class DocumentStartsTests : IDisposable
     public void Every_layer_is_told_as_long_as_the_micro_batch_lives(string recompute)
     {
         using var plan = Plan("data.reset-at-documents=true", "parallel.stages=2", $"parallel.recompute={recompute}");
-        using var first = plan.Stages.CreateExecutor(0, 0, CPU);
-        using var last = plan.Stages.CreateExecutor(1, 1, CPU);
-        last.Forward(1, 2, first.Forward(1, 2, null));
-        Assert.Equal(plan.Partition.Model.Layers.Count, seen.Count);
-        AssertSeen(plan, validation: false, 1, 2);
-        first.InputGradient(2, last.InputGradient(2, null));
-        AssertSeen(plan, validation: false, 1, 2);
-        first.WeightGradient(2);
-        last.WeightGradient(2);
-        Assert.All(seen, starts => Assert.True(starts!.IsInvalid));
-        seen.Clear();
-        last.Forward(1, 3, first.Forward(1, 3, null));
-        first.Dispose();
-        last.Dispose();
+        using (var first = plan.Stages.CreateExecutor(0, 0, CPU))
+        using (var last = plan.Stages.CreateExecutor(1, 1, CPU))
+        {
+            last.Forward(1, 2, first.Forward(1, 2, null));
+            Assert.Equal(plan.Partition.Model.Layers.Count, seen.Count);
+            AssertSeen(plan, validation: false, 1, 2);
+            first.InputGradient(2, last.InputGradient(2, null));
+            AssertSeen(plan, validation: false, 1, 2);
+            first.WeightGradient(2);
+            last.WeightGradient(2);
+            Assert.All(seen, starts => Assert.True(starts!.IsInvalid));
+            seen.Clear();
+            last.Forward(1, 3, first.Forward(1, 3, null));
+        }
+
         Assert.All(seen, starts => Assert.True(starts!.IsInvalid));
     }
 
