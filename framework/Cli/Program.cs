@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Pipeline.Cli;
 using Pipeline.Cli.Cluster;
+using Pipeline.Cli.Data;
 using Pipeline.Cli.Doctor;
 using Pipeline.Cli.Generation;
 using Pipeline.Cli.Inspect;
@@ -20,6 +21,7 @@ var root = new RootCommand("Pipeline trains models that do not fit one device: l
     SimulateCommand.Create(),
     BenchCommand.Create(),
     InspectCommand.Create(),
+    TokenizeCommand.Create(),
     NodeCommand.Create(),
     NodesCommand.Create(),
     DoctorCommand.Create(),

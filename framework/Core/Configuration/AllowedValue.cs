@@ -14,10 +14,11 @@ internal abstract class AllowedValue
     {
         var type = Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType;
         var limits = parameter.GetCustomAttribute<LimitsAttribute>() ?? new LimitsAttribute(double.NegativeInfinity);
-        var words = parameter.GetCustomAttribute<OneOfAttribute>()?.Words;
+        var oneOf = parameter.GetCustomAttribute<OneOfAttribute>();
+        var words = oneOf?.Words;
         if (type == typeof(string))
         {
-            return words is null ? new AllowedText() : new AllowedWord(words);
+            return oneOf is WordOrPathAttribute ? new AllowedWordOrPath(oneOf.Words) : words is null ? new AllowedText() : new AllowedWord(words);
         }
 
         if (type == typeof(bool))

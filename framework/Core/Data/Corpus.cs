@@ -1,13 +1,14 @@
-using System.Security.Cryptography;
 using Pipeline.Core.Jobs;
 
 namespace Pipeline.Core.Data;
 
 /// <summary>A run's data: all files one after another as one sequence of tokens, mapped into memory, never loaded. Opening reads each
-/// file once, for its hash and, with the character tokenizer, its vocabulary. Reading is safe from several threads.</summary>
+/// file once, for its hash and, with the character tokenizer, its vocabulary; what a tokenizer file or a format makes of a file is kept as a token file
+/// in a cache. Reading is safe from several threads.</summary>
 public sealed class Corpus : IDisposable
 {
     private readonly List<MappedFile> maps = [];
+    private readonly ITokenizer tokenizer;
     private readonly long[] starts;
 
     /// <param name="folder">What relative patterns are relative to: the job file's folder.</param>
@@ -34,55 +35,50 @@ public sealed class Corpus : IDisposable
     private Corpus(DataSettings settings, string folder, IReadOnlyList<(string Path, string FullPath)> paths, string? table = null)
     {
         var files = new List<DataFile>();
-        var scans = new List<CharacterScan>();
-        var characters = settings.Tokenizer == "chars" ? new bool[0x11_0000] : null;
-        if (characters is not null && table is not null)
-        {
-            foreach (var rune in table.EnumerateRunes())
-            {
-                characters[rune.Value] = true;   // keeps its id also where the files lack it
-            }
-        }
-
+        var opening = new CorpusFiles(settings, folder, table);
+        var sequences = new List<ITokenSequence>();
         try
         {
             foreach (var (path, full) in paths)
             {
                 if (new FileInfo(full).Length > 0)
                 {
-                    var scan = characters is null ? null : new CharacterScan(full, characters);
-                    files.Add(Read(path, full, scan));
-                    scans.AddRange(scan is null ? [] : [scan]);
-                    maps.Add(new MappedFile(full));
+                    var (sha256, sequence, map) = opening.Open(full);
+                    maps.Add(map);
+                    sequences.Add(sequence);
+                    files.Add(new(path, new FileInfo(full).Length, sha256));
                 }
                 else if (settings.Files.Any(pattern => Path.GetFullPath(pattern, folder) == full))
                 {
                     throw new BadInputException($"data.files: {full} is empty.");
                 }
             }
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new BadInputException($"data.files: {failure.Message}", failure);
-        }
 
-        if (table is not null && characters is not null)
+            opening.CheckCharacters();
+        }
+        catch (Exception failure)
         {
-            CheckTable(table, characters);
+            Dispose();
+            if (failure is IOException or UnauthorizedAccessException)
+            {
+                throw new BadInputException($"data.files: {failure.Message}", failure);
+            }
+
+            throw;
         }
 
         Files = files;
-        Tokenizer = characters is not null ? new CharacterTokenizer(scans, characters) : new ByteTokenizer([.. files.Select(file => file.Bytes)]);
+        tokenizer = opening.Tokenizer(sequences);
         starts = new long[files.Count + 1];
         for (var i = 0; i < files.Count; i++)
         {
-            starts[i + 1] = starts[i] + Tokenizer.Count(i);
+            starts[i + 1] = starts[i] + tokenizer.Count(i);
         }
     }
 
     public IReadOnlyList<DataFile> Files { get; }
 
-    public ITokenizer Tokenizer { get; }
+    public ITokenizer Tokenizer => tokenizer;
 
     /// <summary>Tokens of all files.</summary>
     public long Count => starts[^1];
@@ -90,18 +86,20 @@ public sealed class Corpus : IDisposable
     /// <summary>Copies the tokens from <paramref name="offset"/> on; a read may cross from file to file.</summary>
     public void Read(long offset, Span<long> tokens)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + tokens.Length, Count);
-        var file = Array.BinarySearch(starts, offset);
-        for (file = file < 0 ? ~file - 1 : file; !tokens.IsEmpty; file++)
+        foreach (var (file, from, part) in Parts(offset, tokens.Length))
         {
-            var count = (int)Math.Min(tokens.Length, starts[file + 1] - offset);
-            if (count > 0)
-            {
-                Tokenizer.Read(file, maps[file], offset - starts[file], tokens[..count]);
-            }
+            tokenizer.Read(file, maps[file], from, tokens[part]);
+        }
+    }
 
-            offset += count;
-            tokens = tokens[count..];
+    /// <summary>Tells of each token from <paramref name="offset"/> on whether a document begins with it. A text file is one document, and so is each
+    /// line of JSON lines and each row of Parquet.</summary>
+    public void ReadStarts(long offset, Span<bool> starts)
+    {
+        starts.Clear();
+        foreach (var (file, from, part) in Parts(offset, starts.Length))
+        {
+            tokenizer.MarkStarts(file, maps[file], from, starts[part]);
         }
     }
 
@@ -125,30 +123,21 @@ public sealed class Corpus : IDisposable
         }
     }
 
-    private void CheckTable(string table, bool[] seen)
+    /// <summary>The files that a range of tokens lies in, where in each it begins, and which part of the range that is.</summary>
+    private IEnumerable<(int File, long From, Range Part)> Parts(long offset, int length)
     {
-        var known = table.EnumerateRunes().Select(rune => rune.Value).ToHashSet();
-        var strange = Enumerable.Range(0, seen.Length).FirstOrDefault(codePoint => seen[codePoint] && !known.Contains(codePoint), -1);
-        if (strange >= 0)
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + length, Count);
+        var file = Array.BinarySearch(starts, offset);
+        var done = 0;
+        for (file = file < 0 ? ~file - 1 : file; done < length; file++)
         {
-            Dispose();
-            throw new BadInputException($"data.files: the text has the character U+{strange:X4}, which is not one of the {known.Count} that the model was trained on.");
-        }
-    }
+            var count = (int)Math.Min(length - done, starts[file + 1] - offset - done);
+            if (count > 0)
+            {
+                yield return (file, offset + done - starts[file], done..(done + count));
+            }
 
-    private static DataFile Read(string path, string full, CharacterScan? scan)
-    {
-        using var stream = new FileStream(full, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var block = new byte[1 << 20];
-        long bytes = 0;
-        for (int count; (count = stream.Read(block)) > 0; bytes += count)
-        {
-            hash.AppendData(block, 0, count);
-            scan?.Add(block.AsSpan(0, count));
+            done += count;
         }
-
-        scan?.End();
-        return new(path, bytes, Convert.ToHexStringLower(hash.GetHashAndReset()));
     }
 }

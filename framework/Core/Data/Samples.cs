@@ -47,10 +47,24 @@ public sealed class Samples
         ArgumentOutOfRangeException.ThrowIfNotEqual(tokens.Length, TokensPerMicroBatch);
         for (var i = 0; i < SequencesPerMicroBatch; i++)
         {
-            var index = ((validation ? batch : batch - 1) * sequences) + ((long)microBatch * SequencesPerMicroBatch) + i;
-            corpus.Read(Start(validation, index) + (targets ? 1 : 0), tokens.Slice(i * Context, Context));
+            corpus.Read(Start(validation, Index(validation, batch, microBatch, i)) + (targets ? 1 : 0), tokens.Slice(i * Context, Context));
         }
     }
+
+    /// <summary>Tells of each input of a micro-batch whether a document begins with it.</summary>
+    /// <param name="batch">As in <see cref="Read"/>.</param>
+    /// <param name="starts">(sequences of a micro-batch) x context, row by row.</param>
+    public void ReadStarts(bool validation, long batch, int microBatch, Span<bool> starts)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(starts.Length, TokensPerMicroBatch);
+        for (var i = 0; i < SequencesPerMicroBatch; i++)
+        {
+            corpus.ReadStarts(Start(validation, Index(validation, batch, microBatch, i)), starts.Slice(i * Context, Context));
+        }
+    }
+
+    private long Index(bool validation, long batch, int microBatch, int sequence) =>
+        ((validation ? batch : batch - 1) * sequences) + ((long)microBatch * SequencesPerMicroBatch) + sequence;
 
     /// <summary>Where a sequence starts: an epoch cuts its part of the corpus into windows that begin at a random place and visits each
     /// once, in random order, so that no token comes twice before all have come.</summary>

@@ -42,12 +42,18 @@ public sealed record JobSettings(
 public abstract record ModelSettings(string Architecture, int Layers, int Width, int Context, int? Vocabulary = null);
 
 /// <param name="Files">Glob patterns, relative to the job file; bin, obj, runs and dot-folders are left out.</param>
-/// <param name="Tokenizer"><c>bytes</c> or <c>chars</c>.</param>
+/// <param name="Tokenizer"><c>bytes</c>, <c>chars</c>, or the path of a tokenizer file or its folder, relative to the job file.</param>
 /// <param name="ValidationFraction">The share of the tokens, from the end, that is kept for validation.</param>
+/// <param name="TextField">The key of a JSON line, or the column of a Parquet file, that is the text of a document.</param>
+/// <param name="Cache">The folder in which files are kept as tokens, relative to the job file; the user's cache folder without it.</param>
+/// <param name="ResetAtDocuments">Nothing before the beginning of a document in a sequence reaches what follows.</param>
 public sealed record DataSettings(
     IReadOnlyList<string> Files,
-    [OneOf("bytes", "chars")] string Tokenizer = "bytes",
-    [Limits(0, 1, ExcludeMaximum = true)] double ValidationFraction = 0.1);
+    [WordOrPath("bytes", "chars")] string Tokenizer = "bytes",
+    [Limits(0, 1, ExcludeMaximum = true)] double ValidationFraction = 0.1,
+    string TextField = "text",
+    string? Cache = null,
+    bool ResetAtDocuments = false);
 
 /// <param name="Sequences">Sequences of a whole step, over all micro-batches and replicas.</param>
 public sealed record BatchSettings([Limits(1, 1_000_000)] int Sequences = 12, [Limits(1, 10_000)] int MicroBatches = 4);

@@ -7,6 +7,7 @@ namespace Pipeline.Runtime.Checkpoints;
 /// <summary>What a checkpoint is: written last, so that a checkpoint with a manifest is whole. Nothing in it depends on the layout
 /// but the list of shards.</summary>
 /// <param name="Step">The last step in it; the data of the next follow from seed and step.</param>
+/// <param name="Tokenizer">Its name: of a tokenizer file with a hash of its content.</param>
 /// <param name="Characters">The character tokenizer's table in the order of ids; null with others.</param>
 /// <param name="Job">The job file as resolved.</param>
 /// <param name="AccumulatesAscending">Of the schedule: in which order gradients were added up.</param>

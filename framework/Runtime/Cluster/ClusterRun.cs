@@ -96,7 +96,8 @@ public sealed class ClusterRun : IDisposable
                 ModelHash.Of(plan.Partition.Model),
                 plan.Resumed?.Directory,
                 probe.Path,
-                devices);
+                devices,
+                plan.Corpus.Tokenizer.Name);
             return await AskAsync<IControlMessage>(system, address, message, PreparationLimit, node.Name, stop) switch
             {
                 RunPrepared ready => new(ready.Host, node.Name, [.. devices.Keys], ready.Plane),

@@ -40,6 +40,7 @@ public sealed record NodeDevice(string Name, long Memory, IReadOnlyList<string> 
 /// <param name="Checkpoint">The folder that the run continues from; null when it starts anew.</param>
 /// <param name="Probe">A file that the submitter has made where the run directory will be.</param>
 /// <param name="Devices">By worker.</param>
+/// <param name="Tokenizer">Its name, which has a tokenizer file's hash.</param>
 internal sealed record PrepareRun(
     Guid Run,
     string Job,
@@ -52,7 +53,8 @@ internal sealed record PrepareRun(
     string ModelHash,
     string? Checkpoint,
     string Probe,
-    IReadOnlyDictionary<int, string> Devices) : IControlMessage;
+    IReadOnlyDictionary<int, string> Devices,
+    string? Tokenizer = null) : IControlMessage;
 
 /// <param name="Host">Starts the workers.</param>
 /// <param name="Plane">Where the node listens for links.</param>

@@ -42,13 +42,18 @@ internal sealed class NodeRun : IDisposable
         var partition = new Partition(model, LayerSplit.Listed(model.Layers.Count, job.Parallel.Split));
         var workers = new Workers(schedule.Ranks.Count, job.Parallel.Replicas);
         var stages = Devices.Keys.SelectMany(worker => schedule.StagesOf[workers.RankOf(worker)]).ToHashSet();
-        if (stages.Contains(0) || stages.Contains(schedule.Stages - 1))
+        if (job.Data.ResetAtDocuments || stages.Contains(0) || stages.Contains(schedule.Stages - 1))
         {
             corpus = new Corpus(job.Data, message.Folder, message.Files);
         }
 
         try
         {
+            if (corpus is not null && message.Tokenizer is { } tokenizer && corpus.Tokenizer.Name != tokenizer)
+            {
+                throw new BadInputException($"data.tokenizer: {job.Data.Tokenizer} is {corpus.Tokenizer.Name} here, and the run has {tokenizer}.");
+            }
+
             plan = new(
                 job, schedule, partition, corpus is null ? null : new Samples(corpus, job), message.Checkpoint is null ? null : Checkpoint.OpenVerified(message.Checkpoint));
             Places = [.. Devices.Select(entry => (entry.Value, $"{job.Job.Name}: {workers.NameOf(entry.Key)}"))];

@@ -14,7 +14,7 @@ internal static class ResumeRules
         Compare("model", then.Model, now.Model, checkpoint);
         Compare("precision", then.Precision, now.Precision, checkpoint);
         Compare("batch", then.Batch, now.Batch, checkpoint);
-        Compare("data", then.Data with { Files = [] }, now.Data with { Files = [] }, checkpoint);
+        Compare("data", Kept(then.Data), Kept(now.Data), checkpoint);
         if (then.Job.Seed != now.Job.Seed)
         {
             throw Changed($"job.seed = {now.Job.Seed}", $"seed = {then.Job.Seed}", checkpoint);
@@ -31,6 +31,9 @@ internal static class ResumeRules
             }
         }
     }
+
+    /// <summary>Files and tokenizer are compared by their content.</summary>
+    private static DataSettings Kept(DataSettings data) => data with { Files = [], Tokenizer = "", Cache = null };
 
     private static string[] Lines(object settings) => SettingsWriter.Write(settings).Split('\n');
 

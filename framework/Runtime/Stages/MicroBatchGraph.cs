@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Pipeline.Runtime.Stages;
 
 /// <summary>What a stage keeps of one micro-batch from its forward to its weight gradients.</summary>
-/// <param name="pass">Of the micro-batch's forward.</param>
+/// <param name="pass">Of the micro-batch's forward; its tensors live as long as this.</param>
 /// <param name="weights">Of the stage.</param>
 internal sealed class MicroBatchGraph(Pass pass, ConstantWeights weights) : IDisposable
 {
@@ -52,6 +52,7 @@ internal sealed class MicroBatchGraph(Pass pass, ConstantWeights weights) : IDis
     public void Dispose()
     {
         weightGradients.Dispose();
+        pass.DocumentStarts?.Dispose();
         foreach (var (_, input, root) in parts)
         {
             input.Dispose();

@@ -14,4 +14,13 @@ internal static class SampleReader
         samples.Read(validation, batch, microBatch, targets, tokens);
         return tensor(tokens, [samples.SequencesPerMicroBatch, samples.Context], device: device);
     }
+
+    /// <summary>Where documents begin in a micro-batch: bool (sequences, context), in the caller's scope.</summary>
+    /// <param name="batch">As in <see cref="Samples.Read"/>.</param>
+    public static Tensor ReadStarts(this Samples samples, bool validation, long batch, int microBatch, Device device)
+    {
+        var starts = new bool[samples.TokensPerMicroBatch];
+        samples.ReadStarts(validation, batch, microBatch, starts);
+        return tensor(starts, [samples.SequencesPerMicroBatch, samples.Context], device: device);
+    }
 }

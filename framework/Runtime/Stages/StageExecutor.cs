@@ -73,7 +73,9 @@ public sealed class StageExecutor : IStageExecutor
     public Tensor? Forward(long step, int microBatch, Tensor? input)
     {
         using var scope = NewDisposeScope();
-        var pass = new Pass(job.Job.Seed, step, firstMicroBatch + microBatch, Training: true, compute) { LossShare = 1.0 / job.Batch.MicroBatches };
+        var pass = WithStarts(
+            new(job.Job.Seed, step, firstMicroBatch + microBatch, Training: true, compute) { LossShare = 1.0 / job.Batch.MicroBatches });
+        pass.DocumentStarts?.DetachFromDisposeScope();   // the graph disposes it
         inFlight.Add(microBatch, new(pass, weights));
         var output = inFlight[microBatch].Forward(segments, Input(pass, microBatch, input));
         output.DetachFromDisposeScope();
@@ -106,7 +108,7 @@ public sealed class StageExecutor : IStageExecutor
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        var pass = new Pass(job.Job.Seed, batch, firstMicroBatch + microBatch, Training: false, compute);
+        var pass = WithStarts(new(job.Job.Seed, batch, firstMicroBatch + microBatch, Training: false, compute));
         var output = segments
             .Aggregate(Input(pass, microBatch, input), (value, segment) => segment.Run(value, pass))
             .DetachFromDisposeScope();
@@ -273,6 +275,10 @@ public sealed class StageExecutor : IStageExecutor
     private Tensor Loss(Tensor output, Pass pass) => lossFunction(output, Read(pass, targets: true));
 
     private Tensor Read(Pass pass, bool targets) => samples!.Read(!pass.Training, pass.Step, pass.MicroBatch, targets, device);
+
+    private Pass WithStarts(Pass pass) => job.Data.ResetAtDocuments
+        ? pass with { DocumentStarts = samples!.ReadStarts(!pass.Training, pass.Step, pass.MicroBatch, device) }
+        : pass;
 
     private Tensor TakeTied(TiedCopy copy, Tensor handed, string what) =>
         Take(handed, $"the {what} of tied copy {copy.Index}", Precision.Of(job.Precision.Parameters), copy.Parameter.Shape);

@@ -8,7 +8,7 @@ namespace Pipeline.Runtime.Stages;
 
 /// <summary>What every process that holds stages of a run knows of it.</summary>
 /// <param name="Schedule">Of one replica.</param>
-/// <param name="Samples">Null on a process without a first or last stage: only these read data.</param>
+/// <param name="Samples">Null on a process without a first or last stage: only these read data, unless all need the documents' borders.</param>
 /// <param name="Resumed">What the run continues from; null when it starts anew.</param>
 public sealed record StagePlan(JobFile Job, Schedule Schedule, Partition Partition, Samples? Samples, Checkpoint? Resumed)
 {

@@ -36,6 +36,19 @@ public class JobFileBinderTests
     [InlineData("{ 'evaluation': { 'every': 0 }, 'data': { 'validation-fraction': 0 } }")]
     public void What_is_allowed_is_bound(string rest) => Bind(Least, rest);
 
+    [Theory]
+    [InlineData("./gpt2")]
+    [InlineData("tokenizer.json")]
+    [InlineData("../models/gpt2")]
+    public void A_tokenizer_may_be_a_path(string path) => Assert.Equal(path, Bind(Least, $"{{ 'data': {{ 'tokenizer': '{path}' }} }}").Data.Tokenizer);
+
+    [Theory]
+    [InlineData("byts", "; did you mean bytes?")]
+    [InlineData("gpt2", ".")]
+    public void Another_word_is_no_tokenizer(string word, string end) => Assert.Equal(
+        $"x.hocon: data.tokenizer must be bytes, chars, or a path with a dot or a slash in it, not \"{word}\"{end}",
+        Assert.Throws<BadInputException>(() => Bind(Least, $"{{ 'data': {{ 'tokenizer': '{word}' }} }}")).Message);
+
     private static JobFile Bind(params string[] layers) => JobFileBinder.Bind(
         layers.Select(layer => SettingTree.OfJson(layer, "x.hocon")).Aggregate((under, over) => under.Overlay(over)), Architectures);
 }

@@ -53,6 +53,18 @@ public sealed class NodeRunTests : IDisposable
     }
 
     [Fact]
+    public void A_node_between_first_and_last_stage_reads_data_where_documents_count()
+    {
+        var job = plan.Job with { Data = plan.Job.Data with { ResetAtDocuments = true } };
+        using var middle = Open(Message(1, 2) with { Job = SettingsWriter.Write(job) });
+        Assert.NotNull(middle.Setup(null!).Plan.Samples);
+    }
+
+    [Fact]
+    public void Another_tokenizer_is_refused() => Assert.Equal(
+        "data.tokenizer: chars is chars here, and the run has tokenizer.json sha256:12.", Problem(Message(0) with { Tokenizer = "tokenizer.json sha256:12" }));
+
+    [Fact]
     public void Another_model_is_refused()
     {
         Assert.Equal("there is no architecture gpt2 here; there are stand-in.", Problem(Message(0), new StandInArchitecture()));

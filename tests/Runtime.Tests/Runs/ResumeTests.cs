@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Core.Tests.Data.Tokenizers;
 
 namespace Pipeline.Runtime.Tests.Runs;
 
@@ -107,6 +108,21 @@ public class ResumeTests
         Assert.Equal(
             $"--resume: the data are not those of {Path.Combine(run.Directory, "checkpoints", "step-00000002")} (text.txt has changed, or is in only one of the two).",
             refusal.Message);
+    }
+
+    [Fact]
+    public async Task Another_tokenizer_file_is_refused_and_the_same_at_another_place_is_not()
+    {
+        using var run = new TestRun();
+        var folder = Path.GetDirectoryName(run.DataFile)!;
+        var (one, other) = (Path.Combine(folder, "one.json"), Path.Combine(folder, "other.json"));
+        await File.WriteAllTextAsync(one, TinyTokenizer.Json(), TestContext.Current.CancellationToken);
+        await run.RunAsync("job.steps=2", "data.tokenizer=one.json", "data.cache=cache");
+        File.Move(one, other);
+        run.Plan(true, "data.tokenizer=other.json", "data.cache=elsewhere").Dispose();
+        await File.WriteAllTextAsync(one, TinyTokenizer.Json(json => json["added_tokens"]![0]!["content"] = "</s>"), TestContext.Current.CancellationToken);
+        var refusal = Assert.Throws<BadInputException>(() => run.Plan(true, "data.tokenizer=one.json", "data.cache=cache"));
+        Assert.Matches($"^--resume: the tokenizer is tokenizer.json sha256:[0-9a-f]{{64}}, and .*step-00000002 was trained with tokenizer.json sha256:[0-9a-f]{{64}}.$", refusal.Message);
     }
 
     [Fact]

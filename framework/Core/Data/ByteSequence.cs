@@ -1,17 +1,11 @@
 namespace Pipeline.Core.Data;
 
 /// <summary>A token is a byte.</summary>
-internal sealed class ByteTokenizer(IReadOnlyList<long> lengths) : ITokenizer
+internal sealed class ByteSequence(long length) : ITokenSequence
 {
-    public string Name => "bytes";
+    public long Count => length;
 
-    public int Vocabulary => 256;
-
-    public string? Characters => null;
-
-    public long Count(int file) => lengths[file];
-
-    public void Read(int file, MappedFile bytes, long offset, Span<long> tokens)
+    public void Read(MappedFile bytes, long offset, Span<long> tokens)
     {
         Span<byte> buffer = stackalloc byte[512];
         while (!tokens.IsEmpty)

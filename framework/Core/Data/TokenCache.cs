@@ -1,0 +1,96 @@
+using System.Security.Cryptography;
+using System.Text;
+using Pipeline.Core.Data.Formats;
+using Pipeline.Core.Jobs;
+
+namespace Pipeline.Core.Data;
+
+/// <summary>Files as tokens, each made once for a content and a tokenizer and kept in a folder that may be emptied at any time. Several processes
+/// may work in it: each writes a file of its own and renames it when it is whole.</summary>
+internal sealed class TokenCache(DataSettings settings, string folder)
+{
+    /// <summary>Goes up when the same file and tokenizer give other tokens.</summary>
+    private const string Version = "1";
+
+    /// <param name="sha256">Of the file.</param>
+    /// <param name="seen">As in <see cref="TokenFile.Open"/>.</param>
+    public TokenFile Open(string file, string sha256, IDocumentEncoder encoder, bool[]? seen)
+    {
+        var directory = settings.Cache is { } own ? Path.GetFullPath(own, folder) : Default();
+        try
+        {
+            var path = Path.Combine(directory, Key(file, sha256, encoder) + ".tokens");
+            if (File.Exists(path))
+            {
+                try
+                {
+                    return Matching(path, encoder, seen);
+                }
+                catch (BadInputException)
+                {
+                    // Damaged: it is made again.
+                }
+            }
+
+            Create(directory);
+            Write(path, file, encoder);
+            return Matching(path, encoder, seen);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new BadInputException($"data.cache: the tokens of {file} cannot be kept in {directory}: {failure.Message}", failure);
+        }
+    }
+
+    private static TokenFile Matching(string path, IDocumentEncoder encoder, bool[]? seen)
+    {
+        var file = TokenFile.Open(path, seen);
+        if (file.Header.Vocabulary == encoder.Vocabulary && file.Header.Tokenizer == TokenFileHeader.Hash(encoder.Identity))
+        {
+            return file;
+        }
+
+        file.Map.Dispose();
+        throw new BadInputException($"{path} is not of this tokenizer.");
+    }
+
+    private void Write(string path, string file, IDocumentEncoder encoder)
+    {
+        using var writer = new TokenFileWriter(path, encoder);
+        writer.Add(file, settings);
+        writer.Complete();
+    }
+
+    private string Key(string file, string sha256, IDocumentEncoder encoder)
+    {
+        var format = Documents.FormatOf(file);
+        var compressed = file.EndsWith(JsonLines.Compressed, StringComparison.OrdinalIgnoreCase);
+        var field = format == DataFormat.Text ? "" : settings.TextField;
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Version}\n{sha256}\n{format} {compressed}\n{encoder.Identity}\n{field}")));
+    }
+
+    /// <summary>For the user's eyes only: the tokens are the data.</summary>
+    private static void Create(string directory)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(directory);
+        }
+        else
+        {
+            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
+
+    private static string Default()
+    {
+        var named = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
+        var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        var root = Path.IsPathFullyQualified(named ?? "") ? named!
+            : OperatingSystem.IsWindows() || OperatingSystem.IsMacOS() ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
+            : home.Length > 0 ? Path.Combine(home, ".cache") : "";
+        return root.Length > 0
+            ? Path.Combine(root, "pipeline", "tokens")
+            : throw new BadInputException("data.cache must name a folder for the tokens: there is no home folder to keep them in.");
+    }
+}
