@@ -2,6 +2,7 @@ using System.CommandLine;
 using Pipeline.Cli;
 using Pipeline.Cli.Cluster;
 using Pipeline.Cli.Doctor;
+using Pipeline.Cli.HuggingFace;
 using Pipeline.Cli.Inspect;
 using Pipeline.Cli.Planning;
 using Pipeline.Cli.Schedules;
@@ -16,6 +17,9 @@ var root = new RootCommand("Pipeline trains models that do not fit one device: l
     SimulateCommand.Create(),
     BenchCommand.Create(),
     InspectCommand.Create(),
+    ImportCommand.Create(),
+    ExportCommand.Create(),
+    VerifyCommand.Create(),
     NodeCommand.Create(),
     NodesCommand.Create(),
     DoctorCommand.Create(),

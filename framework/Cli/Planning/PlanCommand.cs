@@ -21,9 +21,11 @@ internal static class PlanCommand
         var (job, set) = (JobArguments.File(), JobArguments.Set());
         var profile = new Option<string?>("--profile") { Description = "Take the layers' costs from this file instead of measuring them." };
         var save = new Option<string?>("--save-profile") { Description = "Write the layers' costs to this file (JSON)." };
+        var count = new Option<bool>("--count") { Description = "Print each layer's parameters, operations and activations; measure and predict nothing." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object and nothing else on standard output." };
-        var command = new Command("plan", "Measure a job's layers and predict step time, bubble and memory of every schedule.") { job, set, profile, save, json };
-        command.SetAction(parsed => Run(
+        var command = new Command("plan", "Measure a job's layers and predict step time, bubble and memory of every schedule.") { job, set, profile, save, count, json };
+        command.SetAction(parsed => parsed.GetValue(count) ? LayerCount.Run(
+            parsed.GetRequiredValue(job), parsed.GetValue(set) ?? [], parsed.GetValue(json), parsed.InvocationConfiguration.Output) : Run(
             parsed.GetRequiredValue(job),
             parsed.GetValue(set) ?? [],
             parsed.GetValue(profile),

@@ -309,7 +309,10 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             SettingsWriter.Write(plan.Job),
             [.. shards.Select(saved => saved.Shard).OfType<Shard>()],
             plan.Schedule.AccumulatesAscending,
-            plan.InstructionSet));
+            plan.InstructionSet,
+            plan.Vocabulary,
+            plan.Resumed?.Manifest.HuggingFace,
+            plan.Resumed?.Manifest.TokenizerFiles), lastCheckpoint);
         lastSaved = step;
         recorder.Event("checkpoint", $"Checkpoint of step {step}.", path: lastCheckpoint);
         Next();
