@@ -14,7 +14,7 @@ internal static class LayerCount
     public static int Run(string job, string[] overrides, bool json, TextWriter output)
     {
         using var opened = new OpenedJob(job, overrides, Families.All);
-        var layers = Layers(opened.Model);
+        var layers = Of(opened.Model);
         if (json)
         {
             output.Write(JsonOutput.Of(new { Parameters = opened.Model.ParameterCount, opened.Vocabulary, Layers = layers }));
@@ -28,7 +28,7 @@ internal static class LayerCount
     }
 
     /// <summary>A tied parameter counts where it comes first, so that the layers add up to the model.</summary>
-    private static IReadOnlyList<CountedLayer> Layers(ModelDefinition model)
+    public static IReadOnlyList<CountedLayer> Of(ModelDefinition model)
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
         return
@@ -62,8 +62,8 @@ internal static class LayerCount
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
-
-    /// <param name="ForwardFlops">Of one sequence of full length, a multiply-add as two.</param>
-    /// <param name="Activations">Elements kept for the backward, of one sequence.</param>
-    private sealed record CountedLayer(string Name, long Parameters, double ForwardFlops, double Activations);
 }
+
+/// <param name="ForwardFlops">Of one sequence of full length, a multiply-add as two.</param>
+/// <param name="Activations">Elements kept for the backward, of one sequence.</param>
+internal sealed record CountedLayer(string Name, long Parameters, double ForwardFlops, double Activations);

@@ -6,6 +6,7 @@ using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
 using Pipeline.Tensors.Models;
+using Pipeline.Tensors.Models.HuggingFace;
 using Pipeline.Tensors.SafeTensors;
 using static TorchSharp.torch;
 
@@ -25,7 +26,12 @@ public static class HuggingFaceImport
     {
         var source = Path.TrimEndingDirectorySeparator(Path.GetFullPath(model.Folder));
         using var directory = new RunDirectory(output);
-        directory.Check(Path.Combine(source, "config.json"));
+        if ((source + Path.DirectorySeparatorChar).StartsWith(directory.Root + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+        {
+            throw new BadInputException($"--output: {directory.Root} holds the model that is to be imported; choose a folder of its own.");
+        }
+
+        directory.Check(Path.Combine(source, HuggingFaceConfig.FileName));
         var job = JobOf(model, Path.GetFileName(source), output, precision);
         var text = SettingsWriter.Write(job);
         directory.Open(text, null, null);
