@@ -1,4 +1,6 @@
 using System.Globalization;
+using Pipeline.Core.Data;
+using Pipeline.Core.Jobs;
 using Pipeline.Runtime.Jobs;
 using Pipeline.Stages;
 using Pipeline.Tensors.Models;
@@ -6,22 +8,26 @@ using Spectre.Console;
 
 namespace Pipeline.Cli.Planning;
 
-/// <summary><c>pipeline plan JOB --count</c>: what a model is made of, from its definition alone. No weights have memory.</summary>
+/// <summary><c>pipeline plan JOB --count</c>: what a model is made of, from its definition alone. No weights have memory, and where
+/// <c>model.vocabulary</c> is given, no data are needed.</summary>
 internal static class LayerCount
 {
     private const int FileWidth = 120;
 
-    public static int Run(string job, string[] overrides, bool json, TextWriter output)
+    public static int Run(string path, string[] overrides, bool json, TextWriter output)
     {
-        using var opened = new OpenedJob(job, overrides, Families.All);
-        var layers = Of(opened.Model);
+        var settings = Families.All.ToDictionary(family => family.Name, family => family.Settings, StringComparer.Ordinal);
+        var job = JobFileReader.Read(path, overrides, settings);
+        var vocabulary = job.Model.Vocabulary ?? TokensOf(job.Data, path);
+        var model = Families.All.First(family => family.Name == job.Model.Architecture).Define(job.Model, vocabulary);
         if (json)
         {
-            output.Write(JsonOutput.Of(new { Parameters = opened.Model.ParameterCount, opened.Vocabulary, Layers = layers }));
+            output.Write(JsonOutput.Of(new { Parameters = model.ParameterCount, Vocabulary = vocabulary, Layers = Of(model) }));
         }
         else
         {
-            Print(opened, layers, output);
+            output.WriteLine(Text($"{job.Job.Name}: {job.Model.Architecture}, {model.ParameterCount:N0} parameters, {vocabulary:N0} tokens"));
+            Print(Of(model), output);
         }
 
         return ExitCode.Done;
@@ -38,7 +44,13 @@ internal static class LayerCount
         ];
     }
 
-    private static void Print(OpenedJob opened, IReadOnlyList<CountedLayer> layers, TextWriter output)
+    private static int TokensOf(DataSettings data, string path)
+    {
+        using var corpus = new Corpus(data, Path.GetDirectoryName(Path.GetFullPath(path))!);
+        return corpus.Tokenizer.Vocabulary;
+    }
+
+    private static void Print(IReadOnlyList<CountedLayer> layers, TextWriter output)
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
         if (!console.Profile.Out.IsTerminal)
@@ -57,7 +69,6 @@ internal static class LayerCount
             table.AddRow(layer.Name.EscapeMarkup(), Text($"{layer.Parameters:N0}"), Text($"{layer.ForwardFlops:0.00e0}"), Text($"{layer.Activations:N0}"));
         }
 
-        console.WriteLine(Text($"{opened.Job.Job.Name}: {opened.Job.Model.Architecture}, {opened.Model.ParameterCount:N0} parameters, {opened.Vocabulary:N0} tokens"));
         console.Write(table);
     }
 
