@@ -4,6 +4,7 @@ using Pipeline.Cli.Cluster;
 using Pipeline.Cli.Data;
 using Pipeline.Cli.Doctor;
 using Pipeline.Cli.Generation;
+using Pipeline.Cli.HuggingFace;
 using Pipeline.Cli.Inspect;
 using Pipeline.Cli.Planning;
 using Pipeline.Cli.Schedules;
@@ -22,6 +23,9 @@ var root = new RootCommand("Pipeline trains models that do not fit one device: l
     BenchCommand.Create(),
     InspectCommand.Create(),
     TokenizeCommand.Create(),
+    ImportCommand.Create(),
+    ExportCommand.Create(),
+    VerifyCommand.Create(),
     NodeCommand.Create(),
     NodesCommand.Create(),
     DoctorCommand.Create(),

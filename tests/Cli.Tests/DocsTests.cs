@@ -15,7 +15,7 @@ public class DocsTests
             .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
             .Select(line => line.Split('|')[1].Trim(' ', '`'));
         var job = new JobFile(
-            new(), new Gpt2Settings("gpt2", 1, 1, 1, 1), new(["x"], Cache: "x"), new(), Everything, new(), new(), new(), new());
+            new(), new Gpt2Settings("gpt2", 1, 1, 1, 1, Vocabulary: 1), new(["x"], Cache: "x"), new(), Everything, new(), new(), new(), new());
         Assert.Equal(Keys(SettingsWriter.Write(job)).Order(), documented.Order());
     }
 

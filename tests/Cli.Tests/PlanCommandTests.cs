@@ -43,6 +43,29 @@ public sealed class PlanCommandTests : IDisposable
             1e-3 * 0.1);
     }
 
+    /// <summary>GPT-2 small has 124,439,808 parameters; a tied head counts once.</summary>
+    [Fact]
+    public void A_model_is_counted_without_being_made()
+    {
+        string[] small = ["--set", "model={layers=12,width=768,heads=12,context=1024,vocabulary=50257}"];
+        var count = Json(["plan", "job.hocon", "--count", "--json", .. small]);
+        Assert.Equal((124_439_808, 50_257), (count.GetProperty("parameters").GetInt64(), count.GetProperty("vocabulary").GetInt32()));
+        var layers = count.GetProperty("layers").EnumerateArray().ToArray();
+        Assert.Equal(14, layers.Length);
+        Assert.Equal(124_439_808, layers.Sum(layer => layer.GetProperty("parameters").GetInt64()));
+        Assert.Equal(("h.0", 7_087_872), (layers[1].GetProperty("name").GetString(), layers[1].GetProperty("parameters").GetInt64()));
+        Assert.Equal(2 * 768, layers[^1].GetProperty("parameters").GetInt64());
+        Assert.Equal(2.0 * 1024 * 768 * 50_257, layers[^1].GetProperty("forward_flops").GetDouble());
+        Assert.All(layers, layer => Assert.True(layer.GetProperty("activations").GetDouble() > 0));
+
+        // 175 billion: no machine that tests run on could hold them.
+        Assert.Equal(174_604_259_328, Json("plan", "job.hocon", "--count", "--json", "--set", "model={layers=96,width=12288,heads=96,context=2048,vocabulary=50257}").GetProperty("parameters").GetInt64());
+        Assert.Contains("7,087,872", Command.Run(folder.Path, ["plan", "job.hocon", "--count", .. small]).Output, StringComparison.Ordinal);
+        Assert.Equal(
+            "plan: --count measures nothing, so --profile and --save-profile do not go with it.\n",
+            Command.Run(folder.Path, "plan", "job.hocon", "--count", "--profile", "profile.json").Errors);
+    }
+
     [Fact]
     public void A_memory_limit_rules_schedules_out_and_the_search_keeps_to_it()
     {

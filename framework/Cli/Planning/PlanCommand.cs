@@ -21,15 +21,21 @@ internal static class PlanCommand
         var (job, set) = (JobArguments.File(), JobArguments.Set());
         var profile = new Option<string?>("--profile") { Description = "Take the layers' costs from this file instead of measuring them." };
         var save = new Option<string?>("--save-profile") { Description = "Write the layers' costs to this file (JSON)." };
+        var count = new Option<bool>("--count") { Description = "Print each layer's parameters, operations and activations; measure and predict nothing." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object and nothing else on standard output." };
-        var command = new Command("plan", "Measure a job's layers and predict step time, bubble and memory of every schedule.") { job, set, profile, save, json };
-        command.SetAction(parsed => Run(
-            parsed.GetRequiredValue(job),
-            parsed.GetValue(set) ?? [],
-            parsed.GetValue(profile),
-            parsed.GetValue(save),
-            parsed.GetValue(json),
-            parsed.InvocationConfiguration.Output));
+        var command = new Command("plan", "Measure a job's layers and predict step time, bubble and memory of every schedule.") { job, set, profile, save, count, json };
+        command.SetAction(parsed =>
+        {
+            var (file, overrides, output) = (parsed.GetRequiredValue(job), parsed.GetValue(set) ?? [], parsed.InvocationConfiguration.Output);
+            if (!parsed.GetValue(count))
+            {
+                return Run(file, overrides, parsed.GetValue(profile), parsed.GetValue(save), parsed.GetValue(json), output);
+            }
+
+            return (parsed.GetValue(profile) ?? parsed.GetValue(save)) is null
+                ? LayerCount.Run(file, overrides, parsed.GetValue(json), output)
+                : throw new BadInputException("plan: --count measures nothing, so --profile and --save-profile do not go with it.");
+        });
         return command;
     }
 
@@ -69,7 +75,19 @@ internal static class PlanCommand
         Parameters = opened.Model.ParameterCount,
         opened.Job.Parallel.Stages,
         opened.Job.Batch.MicroBatches,
-        Layers = profiles,
+        Layers = profiles.Zip(LayerCount.Of(opened.Model), (profile, count) => new
+        {
+            profile.Name,
+            count.Parameters,
+            profile.Forward,
+            profile.InputGradient,
+            profile.WeightGradient,
+            profile.Optimizer,
+            profile.InputBytes,
+            profile.ActivationBytes,
+            profile.ParameterBytes,
+            profile.TiedBytes,
+        }),
         Schedules = plan.Schedules.Select(schedule => new
         {
             schedule.Name,

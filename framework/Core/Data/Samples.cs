@@ -4,7 +4,7 @@ namespace Pipeline.Core.Data;
 
 /// <summary>The sequences of every step: each a function of (seed, step, index), so that any stage on any node reads the same ones,
 /// and only what it needs.</summary>
-public sealed class Samples
+public sealed class Samples : ISamples
 {
     private readonly Corpus corpus;
     private readonly long seed;
@@ -39,9 +39,7 @@ public sealed class Samples
 
     public long TokensPerMicroBatch { get; }
 
-    /// <summary>Reads one micro-batch's inputs, or its targets: the same sequences one token on.</summary>
-    /// <param name="batch">The step in training, counted from 1; the batch in validation, counted from 0.</param>
-    /// <param name="tokens">(sequences of a micro-batch) x context, row by row.</param>
+    /// <inheritdoc/>
     public void Read(bool validation, long batch, int microBatch, bool targets, Span<long> tokens)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(tokens.Length, TokensPerMicroBatch);

@@ -11,13 +11,25 @@ public sealed class CheckpointReader : IDisposable
     private readonly TensorIndex index;
     private readonly Dictionary<string, SafeTensorsFile> open = new(StringComparer.Ordinal);
 
-    internal CheckpointReader(string directory, TensorIndex index) => (this.directory, this.index) = (directory, index);
+    private readonly bool isImport;
+
+    /// <param name="isImport">Optimizer state is not there, and reads as zero.</param>
+    internal CheckpointReader(string directory, TensorIndex index, bool isImport) =>
+        (this.directory, this.index, this.isImport) = (directory, index, isImport);
 
     /// <param name="name">Of a tensor, or with <c>[start:end]</c> behind it of a piece of one.</param>
     /// <param name="destination">Overwritten.</param>
     /// <exception cref="BadInputException">The checkpoint lacks the tensor, or it has another shape or type.</exception>
     public void ReadInto(string name, Tensor destination)
     {
+        if (isImport && name.StartsWith(Checkpoint.OptimizerPrefix, StringComparison.Ordinal))
+        {
+            using var moment = NewDisposeScope();
+            using var off = no_grad();
+            destination.zero_();
+            return;
+        }
+
         var (parts, start) = index.Find(name, destination.numel());
         if (parts is [var only] && only.Name == name)
         {

@@ -24,11 +24,17 @@ public sealed class CheckpointStore(string directory, int keep)
     }
 
     /// <summary>Makes the checkpoint begun for this step visible, and removes the oldest beyond those to keep.</summary>
+    /// <param name="before">The checkpoint whose tokenizer's files the manifest names; null where they lie in the new one already, or there are none.</param>
     /// <returns>The checkpoint's folder.</returns>
-    public string Complete(Manifest manifest)
+    public string Complete(Manifest manifest, string? before = null)
     {
         var path = PathOf(manifest.Step);
         var partial = path + Unfinished;
+        if (before is not null)
+        {
+            TokenizerFiles.Carry(manifest.TokenizerFiles ?? [], before, partial);
+        }
+
         manifest.Write(partial);
         DirectorySync.Flush(partial);
         if (System.IO.Directory.Exists(path))

@@ -1,6 +1,8 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Pipeline.Core;
 using Pipeline.Core.Data;
+using Pipeline.Core.Jobs;
 
 namespace Pipeline.Runtime.Checkpoints;
 
@@ -11,8 +13,11 @@ namespace Pipeline.Runtime.Checkpoints;
 /// <param name="Characters">The character tokenizer's table in the order of ids; null with others.</param>
 /// <param name="Job">The job file as resolved.</param>
 /// <param name="AccumulatesAscending">Of the schedule: in which order gradients were added up.</param>
-/// <param name="InstructionSet">Of libtorch's kernels; null where an older version did not record it.</param>
+/// <param name="InstructionSet">Of libtorch's kernels; null where an older version did not record it, and in an imported model.</param>
 /// <param name="Folder">What relative paths of the data are relative to; null where an older version did not record it.</param>
+/// <param name="Vocabulary">Rows of the embedding; null where an older version did not record it.</param>
+/// <param name="HuggingFace">Where the model comes from, if it was imported.</param>
+/// <param name="TokenizerFiles">That lie beside the weights, by plain names; null where there are none.</param>
 public sealed record Manifest(
     int Format,
     long Step,
@@ -25,7 +30,10 @@ public sealed record Manifest(
     IReadOnlyList<Shard> Shards,
     bool AccumulatesAscending = true,
     string? InstructionSet = null,
-    string? Folder = null)
+    string? Folder = null,
+    int? Vocabulary = null,
+    HuggingFaceOrigin? HuggingFace = null,
+    IReadOnlyList<DataFile>? TokenizerFiles = null)
 {
     public const int CurrentFormat = 1;
 
@@ -39,6 +47,20 @@ public sealed record Manifest(
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
         WriteIndented = true,
+    };
+
+    /// <summary>An imported model that has not been trained here: it has seen no data, and has no optimizer state.</summary>
+    [JsonIgnore]
+    public bool IsImport => HuggingFace is not null && Step == 0;
+
+    /// <summary>Rows of the embedding.</summary>
+    /// <param name="model">The job's.</param>
+    /// <exception cref="BadInputException">An older version did not record it, and the tokenizer does not tell.</exception>
+    public int Rows(ModelSettings model) => model.Vocabulary ?? Vocabulary ?? (Characters, Tokenizer) switch
+    {
+        ({ } characters, _) => characters.EnumerateRunes().Count(),
+        (null, "bytes") => byte.MaxValue + 1,
+        _ => throw new BadInputException("The manifest does not tell how many tokens the model has."),
     };
 
     public void Write(string directory)
@@ -67,6 +89,8 @@ public sealed record Manifest(
                     throw new BadInputException($"{path} has format {manifest.Format}; this version reads format {CurrentFormat}."),
                 _ when manifest.Shards.Any(shard => shard.File != Path.GetFileName(shard.File) || shard.File.Length == 0) =>
                     throw new BadInputException($"{path} names a shard that is not a plain file name."),
+                _ when (manifest.TokenizerFiles ?? []).Any(file => file.Path != Path.GetFileName(file.Path) || file.Path.Length == 0) =>
+                    throw new BadInputException($"{path} names a tokenizer's file that is not a plain file name."),
                 _ => manifest,
             };
         }

@@ -295,7 +295,10 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             [.. shards.Select(saved => saved.Shard).OfType<Shard>()],
             plan.Schedule.AccumulatesAscending,
             plan.InstructionSet,
-            plan.Folder));
+            plan.Folder,
+            plan.Vocabulary,
+            plan.Resumed?.Manifest.HuggingFace,
+            plan.Resumed?.Manifest.TokenizerFiles), lastCheckpoint);
         lastSaved = step;
         recorder.Event("checkpoint", $"Checkpoint of step {step}.", path: lastCheckpoint);
         Next();

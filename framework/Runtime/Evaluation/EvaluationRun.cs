@@ -33,8 +33,15 @@ public sealed class EvaluationRun : IDisposable
         this.model = model;
         this.batches = batches ?? model.Job.Evaluation.Batches;
         (var cuts, devices) = model.Place(stages, device);
+        var tokenizer = model.Vocabulary.Tokenizer ?? throw new BadInputException("The model has no tokenizer, so no text can be evaluated.");
+        if (files is null && model.Checkpoint.Manifest.IsImport)
+        {
+            throw new BadInputException("The model was imported and has no data of its own; name files with --data.");
+        }
+
         var job = model.Job with
         {
+            Data = model.Job.Data with { Tokenizer = tokenizer },
             // The layout changes no bit. Losses are floats added up in double precision, exactly, so neither does their order over replicas.
             Parallel = new ParallelSettings(cuts.Count, "gpipe", ThreadsPerStage: model.Job.Parallel.ThreadsPerStage),
             Evaluation = model.Job.Evaluation with { BeforeFirstStep = true },   // the validation part is needed
@@ -48,7 +55,7 @@ public sealed class EvaluationRun : IDisposable
         else
         {
             job = job with { Data = job.Data with { Files = files, ValidationFraction = 1 } };
-            corpus = new(job.Data, Directory.GetCurrentDirectory(), manifest.Characters);
+            corpus = new(job.Data, Directory.GetCurrentDirectory(), manifest.Characters);   // the tokenizer's path is whole
         }
 
         try

@@ -1,5 +1,7 @@
 using Pipeline.Core;
 using Pipeline.Core.Data;
+using Pipeline.Core.Data.Tokenizers;
+using Pipeline.Core.Jobs;
 using Pipeline.Runtime.Checkpoints;
 
 namespace Pipeline.Runtime.Generation;
@@ -9,26 +11,54 @@ namespace Pipeline.Runtime.Generation;
 /// <param name="Codec">Null where only ids go in and come out.</param>
 /// <param name="Bytes">Bytes of text that a token stands for; null where that is not known.</param>
 /// <param name="EndOfText">The token that ends a text; null where there is none.</param>
-public sealed record TokenVocabulary(int Count, ITextCodec? Codec, Func<long, int>? Bytes = null, long? EndOfText = null)
+/// <param name="Tokenizer">As <c>data.tokenizer</c> names it, a path whole; null where there is none.</param>
+public sealed record TokenVocabulary(
+    int Count, ITextCodec? Codec, Func<long, int>? Bytes = null, long? EndOfText = null, string? Tokenizer = null)
 {
     /// <summary>The one place where a checkpoint's tokenizer is chosen.</summary>
-    /// <param name="folder">Of the checkpoint.</param>
-    /// <param name="rows">Of the model's embedding, where the job says it.</param>
-    /// <exception cref="BadInputException">There is no such tokenizer, and the number of tokens is not known without it.</exception>
-    public static TokenVocabulary Of(Manifest manifest, string folder, int? rows)
+    /// <param name="data">Of the checkpoint's job.</param>
+    /// <param name="rows">Of the model's embedding.</param>
+    /// <exception cref="BadInputException">The tokenizer is not there or not the model's, or has more tokens than the model.</exception>
+    public static TokenVocabulary Of(Checkpoint checkpoint, DataSettings data, int rows)
     {
+        var (manifest, folder) = (checkpoint.Manifest, checkpoint.Directory);
+        TokenVocabulary vocabulary;
         switch (manifest.Tokenizer)
         {
             case "bytes":
-                return new(256, new ByteCodec(), _ => 1);
+                vocabulary = new(256, new ByteCodec(), _ => 1, Tokenizer: "bytes");
+                break;
             case "chars" when manifest.Characters is { Length: > 0 } characters:
                 var codec = new CharacterCodec(characters);
-                return new(codec.Count, codec, codec.Bytes);
+                vocabulary = new(codec.Count, codec, codec.Bytes, Tokenizer: "chars");
+                break;
             case "chars":
                 throw new BadInputException($"{folder} has no table of characters in its manifest.");
+            case "none":
+                vocabulary = new(rows, null);
+                break;
             default:
-                return new(
-                    rows ?? throw new BadInputException($"{folder} has a tokenizer that is not known here ({manifest.Tokenizer}), and no model.vocabulary."), null);
+                vocabulary = OfFile(PathOf(manifest, folder, data), manifest, rows);
+                break;
         }
+
+        return vocabulary.Count <= rows ? vocabulary
+            : throw new BadInputException($"{folder}: the model has {rows} rows of tokens, fewer than the {vocabulary.Count} of its tokenizer.");
     }
+
+    private static TokenVocabulary OfFile(string path, Manifest manifest, int rows)
+    {
+        var tokenizer = TokenizerFile.Open(path);
+        if (!manifest.IsImport && tokenizer.Name != manifest.Tokenizer)
+        {
+            throw new BadInputException($"{path} is not the tokenizer that the model was trained with: its content differs.");
+        }
+
+        // A model may have fewer rows than its tokenizer has added tokens, which its text then never has.
+        return new(Math.Min(tokenizer.Vocabulary, rows), tokenizer, null, tokenizer.EndOfText, path);
+    }
+
+    private static string PathOf(Manifest manifest, string folder, DataSettings data) => manifest.TokenizerFiles is { Count: > 0 }
+        ? Path.Combine(folder, TokenizerFiles.Folder)
+        : Path.GetFullPath(data.Tokenizer, manifest.Folder is { } then && Directory.Exists(then) ? then : Directory.GetCurrentDirectory());
 }

@@ -36,19 +36,15 @@ public sealed class TrainedModel
     /// <exception cref="BadInputException">There is no whole checkpoint, or it cannot be understood here.</exception>
     public static TrainedModel Open(string path, IReadOnlyList<IArchitecture> architectures, Action<string> passedOver)
     {
-        var checkpoint = OpenCheckpoint(path, passedOver);
+        var checkpoint = Checkpoint.Find(path, passedOver);
         var (manifest, place) = (checkpoint.Manifest, Path.Combine(checkpoint.Directory, Manifest.FileName));
         var settings = architectures.ToDictionary(architecture => architecture.Name, architecture => architecture.Settings, StringComparer.Ordinal);
         var job = JobFileReader.Parse(manifest.Job, place, [], settings);
-        var vocabulary = TokenVocabulary.Of(manifest, checkpoint.Directory, job.Model.Vocabulary);
-        if (job.Model.Vocabulary < vocabulary.Count)
-        {
-            throw new BadInputException($"{place}: model.vocabulary is {job.Model.Vocabulary}, fewer than the tokenizer's {vocabulary.Count} tokens.");
-        }
-
+        var rows = manifest.Rows(job.Model);
+        var vocabulary = TokenVocabulary.Of(checkpoint, job.Data, rows);
         LibTorch.Load();
         var architecture = architectures.First(candidate => candidate.Name == job.Model.Architecture);
-        return new(checkpoint, job, vocabulary, architecture.Define(job.Model, job.Model.Vocabulary ?? vocabulary.Count));
+        return new(checkpoint, job, vocabulary, architecture.Define(job.Model, rows));
     }
 
     /// <param name="stages">As many as the training had without it.</param>
@@ -82,30 +78,5 @@ public sealed class TrainedModel
         {
             reader.ReadInto(name, value);
         }
-    }
-
-    private static Checkpoint OpenCheckpoint(string path, Action<string> passedOver)
-    {
-        if (!Directory.Exists(path))
-        {
-            throw new BadInputException($"{path}: there is no such folder; name a checkpoint's folder or a run directory.");
-        }
-
-        if (File.Exists(Path.Combine(path, Manifest.FileName)))
-        {
-            return Checkpoint.Open(path);
-        }
-
-        var damages = new List<string>();
-        var newest = new[] { new RunDirectory(path).Checkpoints, path }
-            .Select(folder => new CheckpointStore(folder, int.MaxValue).Newest(damages.Add)).FirstOrDefault(found => found is not null);
-        if (newest is null)
-        {
-            throw new BadInputException(string.Join(
-                ' ', [$"{path} has no whole checkpoint: neither {Manifest.FileName} nor folders such as checkpoints/step-00000100.", .. damages]));
-        }
-
-        damages.ForEach(passedOver);
-        return newest;
     }
 }

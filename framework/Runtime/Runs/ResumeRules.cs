@@ -21,11 +21,19 @@ internal static class ResumeRules
         }
     }
 
-    private static void Compare(string section, object then, object now, string checkpoint)
+    /// <summary>An imported model has seen no data: what follows is free, and so is what the model does in training alone.</summary>
+    /// <exception cref="BadInputException">Names the first key that differs, with both values.</exception>
+    public static void CheckImport(JobFile then, JobFile now, string checkpoint)
+    {
+        Compare("model", then.Model, now.Model, checkpoint, free: ["context", "dropout"]);
+        Compare("precision", then.Precision with { Compute = now.Precision.Compute }, now.Precision, checkpoint);
+    }
+
+    private static void Compare(string section, object then, object now, string checkpoint, params IReadOnlyList<string> free)
     {
         foreach (var (before, after) in Lines(then).Zip(Lines(now)))
         {
-            if (before != after)
+            if (before != after && !free.Contains(before.Split(' ')[0]))
             {
                 throw Changed($"{section}.{after}", before, checkpoint);
             }

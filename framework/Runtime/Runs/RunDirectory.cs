@@ -53,8 +53,8 @@ public sealed class RunDirectory : IDisposable
     /// <summary>Starts the records: an existing run is moved aside, or, on <paramref name="resumedStep"/>, taken up with the metrics
     /// of later steps cut.</summary>
     /// <param name="job">The job file as resolved.</param>
-    /// <param name="schedule">The schedule's rows.</param>
-    public void Open(string job, string schedule, long? resumedStep)
+    /// <param name="schedule">The schedule's rows; null where nothing is run yet.</param>
+    public void Open(string job, string? schedule, long? resumedStep)
     {
         try
         {
@@ -76,7 +76,10 @@ public sealed class RunDirectory : IDisposable
             Directory.CreateDirectory(Checkpoints);
             Hold();
             File.WriteAllText(Job, job);
-            File.WriteAllText(Schedule, schedule);
+            if (schedule is not null)
+            {
+                File.WriteAllText(Schedule, schedule);
+            }
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

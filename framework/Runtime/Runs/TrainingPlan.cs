@@ -126,7 +126,7 @@ public sealed class TrainingPlan : IDisposable
         var newest = new CheckpointStore(Directory.Checkpoints, Job.Checkpoint.Keep).Newest(damage => warnings.Add($"A checkpoint was passed over: {damage}"))
             ?? throw new BadInputException(string.Join(' ', [$"--resume: there is no whole checkpoint in {Directory.Checkpoints}.", .. warnings]));
         var manifest = newest.Manifest;
-        if (!manifest.Data.SequenceEqual(Corpus.Files) || manifest.Characters != Corpus.Tokenizer.Characters)
+        if (!manifest.IsImport && (!manifest.Data.SequenceEqual(Corpus.Files) || manifest.Characters != Corpus.Tokenizer.Characters))
         {
             throw new BadInputException($"--resume: the data are not those of {newest.Directory}{FirstDifference(manifest)}.");
         }
@@ -142,7 +142,16 @@ public sealed class TrainingPlan : IDisposable
                 $"--resume: {newest.Directory} is of step {manifest.Step}, and job.steps is {Job.Job.Steps}; to go on, job.steps must be greater.");
         }
 
-        ResumeRules.Check(JobFileReader.Parse(manifest.Job, newest.Directory, [], settings), Job, newest.Directory);
+        var then = JobFileReader.Parse(manifest.Job, newest.Directory, [], settings);
+        if (manifest.IsImport)
+        {
+            ResumeRules.CheckImport(then, Job, newest.Directory);
+        }
+        else
+        {
+            ResumeRules.Check(then, Job, newest.Directory);
+        }
+
         return newest;
     }
 
@@ -179,7 +188,7 @@ public sealed class TrainingPlan : IDisposable
 
     private void CheckOrder()
     {
-        if (Resumed is { } newest && newest.Manifest.AccumulatesAscending != Schedule.AccumulatesAscending)
+        if (Resumed is { Manifest.IsImport: false } newest && newest.Manifest.AccumulatesAscending != Schedule.AccumulatesAscending)
         {
             throw new BadInputException(
                 $"--resume: the schedule {Schedule.Name} adds gradients up in another order than {newest.Directory} was trained with, so its losses would "

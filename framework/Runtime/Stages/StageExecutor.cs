@@ -2,6 +2,7 @@ using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
 using Pipeline.Core.Optimization;
 using Pipeline.Core.Partitioning;
+using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Tensors.Models;
 using Pipeline.Tensors.Operators;
@@ -14,7 +15,7 @@ namespace Pipeline.Runtime.Stages;
 public sealed class StageExecutor : IStageExecutor
 {
     private readonly JobFile job;
-    private readonly Samples? samples;
+    private readonly ISamples? samples;
     private readonly int replica;
     private readonly int firstMicroBatch;
     private readonly Device device;
@@ -230,7 +231,7 @@ public sealed class StageExecutor : IStageExecutor
     private IReadOnlyList<(string Name, Tensor Value)> Everything() => [.. owned.Select(parameter => (parameter.Name, parameter.Value)), .. Moments()];
 
     private IEnumerable<(string Name, Tensor Value)> Moments() =>
-        optimizer.State.Select(state => ($"optimizer.{state.Moment}.{state.Parameter}", state.Value));
+        optimizer.State.Select(state => ($"{Checkpoint.OptimizerPrefix}{state.Moment}.{state.Parameter}", state.Value));
 
     private Layer Build(Partition partition, int index)
     {

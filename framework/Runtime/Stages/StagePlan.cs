@@ -10,7 +10,7 @@ namespace Pipeline.Runtime.Stages;
 /// <param name="Schedule">Of one replica.</param>
 /// <param name="Samples">Null on a process without a first or last stage: only these read data, unless all need the documents' borders.</param>
 /// <param name="Resumed">What the run continues from; null when it starts anew.</param>
-public sealed record StagePlan(JobFile Job, Schedule Schedule, Partition Partition, Samples? Samples, Checkpoint? Resumed)
+public sealed record StagePlan(JobFile Job, Schedule Schedule, Partition Partition, ISamples? Samples, Checkpoint? Resumed)
 {
     public Workers Workers => new(Schedule.Ranks.Count, Job.Parallel.Replicas);
 

@@ -11,9 +11,13 @@ public static class Arithmetic
 {
     private static readonly Scalar Zero = 0;
     private static readonly Scalar One = 1;
+    private static readonly Scalar MinusOne = -1;
 
     /// <summary><c>left + right</c>.</summary>
     public static Tensor Add(Tensor left, Tensor right) => left.add(right, One);
+
+    /// <summary><c>left - right</c>.</summary>
+    public static Tensor Subtract(Tensor left, Tensor right) => left.add(right, MinusOne);
 
     /// <summary><c>sum += addend</c>; converts the addend to the sum's type.</summary>
     public static void AddTo(Tensor sum, Tensor addend) => sum.add_(addend, One);

@@ -8,7 +8,7 @@ namespace Pipeline.Tensors.Tests.SafeTensors;
 
 public sealed class FuzzTests
 {
-    private const int Rounds = 5000;
+    private const int Rounds = 10_000;
 
     [Fact]
     public void Damaged_files_are_read_or_refused_and_cost_no_more_memory_than_their_size()

@@ -1,6 +1,8 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Pipeline.Core;
+using Pipeline.Core.Configuration;
 
 namespace Pipeline.Tensors.Models.HuggingFace;
 
@@ -9,6 +11,25 @@ namespace Pipeline.Tensors.Models.HuggingFace;
 /// <param name="root">Its one object.</param>
 public sealed class HuggingFaceConfig(string path, JsonObject root)
 {
+    /// <summary>In a model's folder.</summary>
+    public const string FileName = "config.json";
+
+    /// <summary>Those of models with a label for each of 20,000 classes are not half as large.</summary>
+    private const int LargestFile = 4 << 20;
+
+    /// <summary>Reads a model folder's config.json.</summary>
+    /// <exception cref="BadInputException">It is missing, too large, or not one object of JSON.</exception>
+    public static (HuggingFaceConfig Config, string Text) Read(string directory)
+    {
+        var path = Path.Combine(directory, FileName);
+        var bytes = BoundedFile.Read(path, LargestFile);
+        return (new(path, HuggingFaceJson.Parse(bytes, path)), Encoding.UTF8.GetString(bytes));
+    }
+
+    /// <param name="place">What the sentences begin with.</param>
+    /// <exception cref="BadInputException">It is not one object of JSON.</exception>
+    public static HuggingFaceConfig Parse(string text, string place) => new(place, HuggingFaceJson.Parse(Encoding.UTF8.GetBytes(text), place));
+
     /// <summary>All of it, keys that no family reads included.</summary>
     public JsonObject Root => root;
 
@@ -45,7 +66,7 @@ public sealed class HuggingFaceConfig(string path, JsonObject root)
         : null;
 
     /// <summary>For a value that this framework's family does not have.</summary>
-    public BadInputException Wrong(string key, string allowed) => new($"{path}: {key} must be {allowed}, not {root[key]?.ToJsonString() ?? "null"}.");
+    public BadInputException Wrong(string key, string allowed) => new($"{path}: {key} must be {allowed}, not {QuotedText.Shorten(root[key]?.ToJsonString() ?? "null")}.");
 
     private BadInputException Missing(string key) => new($"{path}: {key} is missing.");
 
