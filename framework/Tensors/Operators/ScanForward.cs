@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Pipeline.Tensors.Operators;
@@ -51,12 +52,14 @@ internal sealed unsafe class ScanForward(ScanMemory scan, float* output, float* 
     }
 
     /// <summary>One step of all state numbers; returns the output, added to <paramref name="sum"/>.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static Vector512<float> Step(
         Vector512<float>* rates, Vector512<float>* hidden, Vector512<float> step, Vector512<float> input, float* b, float* c, int states, Vector512<float> sum)
     {
         for (var n = 0; n < states; n++)
         {
-            var next = Vector512.FusedMultiplyAdd(Exponential.Exp2(step * rates[n]), hidden[n], input * Vector512.Create(b[n]));
+            var factor = Exponential.Exp2(step * rates[n]);
+            var next = Vector512.FusedMultiplyAdd(factor, hidden[n], input * Vector512.Create(b[n]));
             hidden[n] = next;
             sum = Vector512.FusedMultiplyAdd(next, Vector512.Create(c[n]), sum);
         }
