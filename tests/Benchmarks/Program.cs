@@ -8,6 +8,7 @@ return await new RootCommand("Measures Pipeline against peers and limits, altern
     TrainingBenchmark.Create(),
     PlainLoop.Create(),
     BackwardBenchmark.Create(),
+    ScanBenchmark.Create(),
     RecomputeBenchmark.Create(),
     ProcessesBenchmark.Create(),
 }.Parse(args).InvokeAsync();

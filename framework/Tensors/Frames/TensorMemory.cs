@@ -28,6 +28,9 @@ public readonly unsafe partial struct TensorMemory
     /// <summary>In bytes.</summary>
     public long Length { get; }
 
+    /// <summary>The address of the first byte; null without any.</summary>
+    internal byte* Start => start;
+
     public Span<byte> Slice(long offset, int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);

@@ -22,6 +22,9 @@ public static class Arithmetic
     /// <summary><c>sum += addend</c>; converts the addend to the sum's type.</summary>
     public static void AddTo(Tensor sum, Tensor addend) => sum.add_(addend, One);
 
+    /// <summary><c>sum + left * right</c>.</summary>
+    public static Tensor AddProduct(Tensor sum, Tensor left, Tensor right) => sum.addcmul(left, right, One);
+
     /// <summary><c>input * factor</c>.</summary>
     public static Tensor Scale(Tensor input, double factor)
     {

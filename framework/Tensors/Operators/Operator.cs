@@ -79,34 +79,42 @@ public static class Operator
         return (wide * scale).to(input.dtype) * weight.to(input.dtype);
     }
 
+    /// <summary><c>log(1 + e^x)</c>, without a number that TorchSharp would make a scalar of.</summary>
+    public static Tensor Softplus(Tensor input) => nn.functional.logsigmoid(input.neg()).neg();
+
     /// <summary>A depthwise causal convolution over the sequence: <c>out[:, t, c] = bias[c] + sum over k of weight[c, 0, K-1-k] in[:, t-k, c]</c>.</summary>
     /// <param name="input">(sequences, length, channels).</param>
     /// <param name="weight">(channels, 1, K).</param>
     /// <param name="bias">(channels).</param>
     /// <param name="before">(sequences, K-1, channels): the inputs before the first; zeros without it.</param>
     /// <param name="starts">bool (sequences, length): nothing before a true position reaches it or what follows it.</param>
-    /// <returns>The output (sequences, length, channels) and the last K-1 inputs, for the next call's <paramref name="before"/>; both
-    /// differentiable.</returns>
+    /// <returns>The output (sequences, length, channels) and the last K-1 inputs, zeros where they are of an earlier document than the last,
+    /// for the next call's <paramref name="before"/>; both differentiable.</returns>
     public static (Tensor Output, Tensor Last) CausalConvolution(Tensor input, Tensor weight, Tensor? bias, Tensor? before = null, Tensor? starts = null)
     {
-        var (length, channels, taps) = (input.shape[1], input.shape[2], weight.shape[2]);
-        before ??= zeros([input.shape[0], taps - 1, channels], input.dtype, input.device);
+        var (length, taps) = (input.shape[1], weight.shape[2]);
+        before ??= zeros([input.shape[0], taps - 1, input.shape[2]], input.dtype, input.device);
         var padded = cat([before, input], 1);
-        var last = padded.narrow(1, length, taps - 1);
-        if (starts is null)
-        {
-            var output = nn.functional.conv1d(padded.transpose(1, 2), weight.to(input.dtype), bias?.to(input.dtype), groups: channels);
-            return (output.transpose(1, 2), last);
-        }
-
-        var document = starts.to(ScalarType.Int32).cumsum(1);   // numbers what is of one document alike; what came before the call is 0
-        var numbered = cat([zeros([input.shape[0], taps - 1], document.dtype, input.device), document], 1);
+        // A product for each tap is faster than conv1d, which wants the channels before the length.
         var columns = weight.to(input.dtype).squeeze(1).unbind(1);
         var sum = input * columns[^1];
+        var document = starts?.to(ScalarType.Int32).cumsum(1);   // numbers what is of one document alike; what came before the call is 0
+        var numbered = document is null ? null : cat([zeros([input.shape[0], taps - 1], document.dtype, input.device), document], 1);
         for (var back = 1; back < taps; back++)
         {
-            var same = numbered.narrow(1, taps - 1 - back, length).eq(document).unsqueeze(-1).to(input.dtype);
-            sum = Arithmetic.Add(sum, padded.narrow(1, taps - 1 - back, length) * same * columns[^(back + 1)]);
+            var earlier = padded.narrow(1, taps - 1 - back, length);
+            if (numbered is not null)
+            {
+                earlier = Arithmetic.Fill(earlier, numbered.narrow(1, taps - 1 - back, length).ne(document!).unsqueeze(-1), 0);
+            }
+
+            sum = Arithmetic.AddProduct(sum, earlier, columns[^(back + 1)]);
+        }
+
+        var last = padded.narrow(1, length, taps - 1);
+        if (numbered is not null)
+        {
+            last = Arithmetic.Fill(last, numbered.narrow(1, length, taps - 1).ne(document!.narrow(1, length - 1, 1)).unsqueeze(-1), 0);
         }
 
         return (bias is null ? sum : Arithmetic.Add(sum, bias.to(input.dtype)), last);
