@@ -10,4 +10,5 @@ return await new RootCommand("Measures Pipeline against peers and limits, altern
     BackwardBenchmark.Create(),
     RecomputeBenchmark.Create(),
     ProcessesBenchmark.Create(),
+    StateSpaceBenchmark.Create(),
 }.Parse(args).InvokeAsync();

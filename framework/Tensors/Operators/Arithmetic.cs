@@ -11,12 +11,19 @@ public static class Arithmetic
 {
     private static readonly Scalar Zero = 0;
     private static readonly Scalar One = 1;
+    private static readonly Scalar MinusOne = -1;
 
     /// <summary><c>left + right</c>.</summary>
     public static Tensor Add(Tensor left, Tensor right) => left.add(right, One);
 
     /// <summary><c>sum += addend</c>; converts the addend to the sum's type.</summary>
     public static void AddTo(Tensor sum, Tensor addend) => sum.add_(addend, One);
+
+    /// <summary><c>left - right</c>.</summary>
+    public static Tensor Subtract(Tensor left, Tensor right) => left.add(right, MinusOne);
+
+    /// <summary><c>sum += left * right</c>, in one pass over the memory.</summary>
+    public static void AddProductTo(Tensor sum, Tensor left, Tensor right) => sum.addcmul_(left, right, One);
 
     /// <summary><c>input * factor</c>.</summary>
     public static Tensor Scale(Tensor input, double factor)
