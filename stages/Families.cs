@@ -1,3 +1,4 @@
+using Pipeline.Stages.Mamba2;
 using Pipeline.Stages.Transformer;
 using Pipeline.Tensors.Models;
 
@@ -6,5 +7,5 @@ namespace Pipeline.Stages;
 /// <summary>The model families that come with the framework.</summary>
 public static class Families
 {
-    public static IReadOnlyList<IArchitecture> All { get; } = [new Gpt2()];
+    public static IReadOnlyList<IArchitecture> All { get; } = [new Gpt2(), new Mamba2LanguageModel()];
 }

@@ -53,6 +53,13 @@ public static class Arithmetic
         return input.masked_fill(mask, number);
     }
 
+    /// <summary>The input, where it is below or above the bounds these.</summary>
+    public static Tensor Clamp(Tensor input, double minimum, double maximum)
+    {
+        using Scalar low = minimum, high = maximum;
+        return input.clamp(low, high);
+    }
+
     /// <summary>A tensor of one value, in float32 on the CPU.</summary>
     public static Tensor Full(IReadOnlyList<long> shape, double value)
     {
