@@ -2,9 +2,9 @@ using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Operators;
 
-/// <summary>The forward and the backward of <see cref="StateSpaceDual"/>, a few chunks at a time so that what lies between two matrix products
-/// stays in the cache. In a chunk, with decays m from token to token, e from the start and w to the end, weighted inputs u and the state S
-/// before it: <c>y = ((c b^T) m) u + e (c S^T) + d x</c>, and <c>S' = m_whole S + (w u)^T b</c>.</summary>
+/// <summary>The forward and the backward of <see cref="StateSpaceDual"/>, a few chunks at a time, each large array freed as soon as it has been
+/// used: so the same memory serves again while it is in the cache. In a chunk, with decays m from token to token, e from the start and w to the
+/// end, weighted inputs u and the state S before it: <c>y = ((c b^T) m) u + e (c S^T) + d x</c>, and <c>S' = m_whole S + (w u)^T b</c>.</summary>
 /// <param name="arguments">x, weights, exponents of the decays, b, c, d and the initial state.</param>
 internal sealed class StateSpaceScan(ScanShape shape, IReadOnlyList<Tensor> arguments)
 {
@@ -21,39 +21,16 @@ internal sealed class StateSpaceScan(ScanShape shape, IReadOnlyList<Tensor> argu
         foreach (var span in spans)
         {
             using var inner = NewDisposeScope();
-            var decays = ChunkDecays.Of(span.Weights(exponents));
-            var (shared, read) = (span.Shared(b), span.Shared(c));
-            var x = span.Inputs(input);
-            var weighted = x * span.Weights(weight).unsqueeze(-1);
-
-            span.PairsOfHeads(decays.Pairs).mul_(span.PairsOfGroups(read.bmm(shared.transpose(1, 2))));
-            var within = decays.Pairs.view(-1, span.Size, span.Size).bmm(span.ByHead(weighted));
-
-            var after = span.States(span.ByGroup(weighted.mul_(decays.ToEnd)).transpose(1, 2).bmm(shared));
-            var first = state.unsqueeze(1);
-            for (var index = 0; index < span.Chunks; index++)
-            {
-                var next = after.select(1, index);
-                Arithmetic.AddProductTo(next, state, decays.Across.select(1, index));
-                state = next;
-            }
-
-            var before = span.Chunks == 1 ? first : cat([first, after.narrow(1, 0, span.Chunks - 1)], 1);
-            var entering = span.FromGroups(read.bmm(span.StateMatrices(before).transpose(1, 2))).mul_(decays.FromStart);
-
-            var sum = keep is null ? entering : entering.clone();
-            Arithmetic.AddTo(sum, span.FromHeads(within));
-            Arithmetic.AddProductTo(sum, x, skip);
-            span.Inputs(output).copy_(sum);
-            keep?.AddRange([inner.MoveToOuter(before), inner.MoveToOuter(entering)]);
+            (state, var before, var entering) = Forward(span, state, output);
             inner.MoveToOuter(state);
+            keep?.AddRange([inner.MoveToOuter(before), inner.MoveToOuter(entering)]);
         }
 
-        keep?.ForEach(tensor => scope.MoveToOuter(tensor));
+        scope.MoveToOuter(keep ?? []);
         return scope.MoveToOuter(output, state.reshape(shape.State).clone());
     }
 
-    /// <param name="kept">By <see cref="Forward"/>.</param>
+    /// <param name="kept">By <see cref="Forward(List{Tensor}?)"/>.</param>
     /// <param name="outputGradient">Null: zero.</param>
     /// <param name="stateGradient">Null: zero.</param>
     /// <returns>The arguments' gradients, in their order.</returns>
@@ -75,21 +52,51 @@ internal sealed class StateSpaceScan(ScanShape shape, IReadOnlyList<Tensor> argu
         return all;
     }
 
-    /// <summary>Where the gradient of a decay is a sum over pairs of tokens on both sides of it, the pairs on one side cancel out of a difference
-    /// of sums; a token with itself, which weighs most and crosses nothing, is left out from the start.</summary>
+    private (Tensor State, Tensor Before, Tensor Entering) Forward(ChunkSpan span, Tensor state, Tensor output)
+    {
+        var decays = new ChunkDecays(span.Weights(exponents));
+        var (shared, read, x) = (span.Shared(b), span.Shared(c), span.Inputs(input));
+        var weighted = x * span.Weights(weight).unsqueeze(-1);
+        var sum = x * skip;
+        AddWithin(span, decays, shared, read, weighted, sum);
+
+        var after = span.States(span.ByGroup(weighted.mul_(decays.ToEnd)).transpose(1, 2).bmm(shared));
+        weighted.Dispose();
+        var first = state.unsqueeze(1);
+        for (var index = 0; index < span.Chunks; index++)
+        {
+            var next = after.select(1, index);
+            Arithmetic.AddProductTo(next, state, decays.Across.select(1, index));
+            state = next;
+        }
+
+        var before = span.Chunks == 1 ? first : cat([first, after.narrow(1, 0, span.Chunks - 1)], 1);
+        var entering = span.FromGroups(read.bmm(span.StateMatrices(before).transpose(1, 2))).mul_(decays.FromStart);
+        Arithmetic.AddTo(sum, entering);
+        span.Inputs(output).copy_(sum);
+        return (state, before, entering);
+    }
+
+    /// <summary>What the tokens of a chunk add to those behind them in it.</summary>
+    private static void AddWithin(ChunkSpan span, ChunkDecays decays, Tensor shared, Tensor read, Tensor weighted, Tensor sum)
+    {
+        using var scope = NewDisposeScope();
+        var pairs = decays.Pairs().mul_(span.PairsOfGroups(read.bmm(shared.transpose(1, 2))));
+        Arithmetic.AddTo(sum, span.FromHeads(pairs.view(-1, span.Size, span.Size).bmm(span.ByHead(weighted))));
+    }
+
+    /// <param name="before">Of the forward.</param>
+    /// <param name="entering">Likewise.</param>
     /// <param name="state">The gradient of the state behind the span.</param>
     /// <returns>That of the state before it.</returns>
     private Tensor Backward(ChunkSpan span, Tensor before, Tensor entering, Tensor outputGradient, Tensor state, Tensor[] gradients)
     {
-        var decays = ChunkDecays.Of(span.Weights(exponents));
+        var decays = new ChunkDecays(span.Weights(exponents));
         var (shared, read) = (span.Shared(b), span.Shared(c));
         var (x, weights) = (span.Inputs(input).to(ScalarType.Float32), span.Weights(weight).unsqueeze(-1));
         var dy = span.Inputs(outputGradient).to(ScalarType.Float32);
-        var weighted = x * weights;
+        var (dRead, into) = Arriving(span, dy * decays.FromStart, read, before);
 
-        // through the states
-        var decayed = span.ByGroup(dy * decays.FromStart);
-        var into = span.States(decayed.transpose(1, 2).bmm(read));
         var last = state.unsqueeze(1);
         for (var index = span.Chunks - 1; index >= 0; index--)
         {
@@ -99,31 +106,55 @@ internal sealed class StateSpaceScan(ScanShape shape, IReadOnlyList<Tensor> argu
         }
 
         var after = span.Chunks == 1 ? last : cat([into.narrow(1, 1, span.Chunks - 1), last], 1);
-        var (beforeMatrices, afterMatrices) = (span.StateMatrices(before), span.StateMatrices(after));
-        var across = (before * after).sum([4, 5], keepdim: true) * decays.Across;
+        var afterMatrices = span.StateMatrices(after);
+        var across = SumOfProduct(before, after, 4, 5).unsqueeze(2) * decays.Across.view(span.Shape.Sequences, span.Chunks, 1, shape.Groups, shape.HeadsPerGroup);
+        var arriving = SumOfProduct(dy, entering, 5);
+
+        var weighted = x * weights;
         var du = span.FromGroups(shared.bmm(afterMatrices.transpose(1, 2))).mul_(decays.ToEnd);
-        var leaving = (weighted * du).sum(-1);
-        var arriving = (dy * entering).sum(-1);
+        var leaving = SumOfProduct(weighted, du, 5);
+        var (crossing, dScores) = Within(span, decays, span.PairsOfGroups(read.bmm(shared.transpose(1, 2))), span.ByHead(weighted), span.ByHead(dy), du);
+        var dShared = span.ByGroup(weighted.mul_(decays.ToEnd)).bmm(afterMatrices);
+        weighted.Dispose();
 
-        // within the chunks
-        var scores = span.PairsOfGroups(read.bmm(shared.transpose(1, 2)));
-        var dyByHead = span.ByHead(dy);
-        var dPairs = span.PairsOfHeads(dyByHead.bmm(span.ByHead(weighted).transpose(1, 2))).mul_(decays.Pairs);
-        var dScores = dPairs.sum(3).view(-1, span.Size, span.Size);
-        var pairs = decays.Pairs.mul_(scores).view(-1, span.Size, span.Size);
-        Arithmetic.AddTo(du, span.FromHeads(pairs.transpose(1, 2).bmm(dyByHead)));
-        dPairs.mul_(scores).tril_(-1);
-        var crossing = Arithmetic.Subtract(dPairs.sum(-1), dPairs.sum(-2)).permute(0, 1, 4, 2, 3);
-
-        span.SetShared(gradients[4], AddProduct(dScores.bmm(shared), decayed, beforeMatrices));
-        span.SetShared(gradients[3], AddProduct(dScores.transpose(1, 2).bmm(read), span.ByGroup(weighted.mul_(decays.ToEnd)), afterMatrices));
-        span.Weights(gradients[2]).copy_(OfExponents(crossing, arriving, leaving, across.view(span.Shape.Sequences, span.Chunks, 1, shape.Groups, shape.HeadsPerGroup)));
-        span.Weights(gradients[1]).copy_((x * du).sum(-1));
-        Arithmetic.AddTo(gradients[5], (x * dy).sum([0, 1, 2, 5]).view(-1));
+        span.SetShared(gradients[4], AddProduct(dRead, dScores, shared));
+        span.SetShared(gradients[3], AddProduct(dShared, dScores.transpose(1, 2), read));
+        span.Weights(gradients[2]).copy_(OfExponents(crossing, arriving, leaving, across));
+        span.Weights(gradients[1]).copy_(SumOfProduct(x, du, 5));
+        Arithmetic.AddTo(gradients[5], SumOfProduct(x, dy, 0, 1, 2, 5).view(-1));
         du.mul_(weights);
         Arithmetic.AddProductTo(du, dy, skip);
         span.Inputs(gradients[0]).copy_(du);
         return state;
+    }
+
+    /// <summary>Of what comes from before the chunk.</summary>
+    /// <returns>Its share in c's gradient, and in that of the states before the chunks.</returns>
+    private static (Tensor Read, Tensor States) Arriving(ChunkSpan span, Tensor decayed, Tensor read, Tensor before)
+    {
+        using var scope = NewDisposeScope();
+        var byGroup = span.ByGroup(decayed);
+        var result = scope.MoveToOuter(byGroup.bmm(span.StateMatrices(before)), span.States(byGroup.transpose(1, 2).bmm(read)));
+        decayed.Dispose();
+        return result;
+    }
+
+    /// <summary>The pairs within the chunk. Where the gradient of a decay is a sum over pairs of tokens on both sides of it, the pairs on one side
+    /// cancel out of a difference of sums; a token with itself, which weighs most and crosses nothing, is left out from the start.</summary>
+    /// <param name="du">The gradient of the weighted inputs, to which the pairs' is added.</param>
+    /// <returns>For each token what it reads less what is read of it, (sequences, chunks, size, groups, heads of a group); and the gradient of
+    /// c b^T, one for each group.</returns>
+    private static (Tensor Crossing, Tensor Scores) Within(ChunkSpan span, ChunkDecays decays, Tensor scores, Tensor weighted, Tensor dy, Tensor du)
+    {
+        using var scope = NewDisposeScope();
+        var pairs = decays.Pairs();
+        var dPairs = span.PairsOfHeads(dy.bmm(weighted.transpose(1, 2))).mul_(pairs);
+        var dScores = dPairs.sum(3).view(-1, span.Size, span.Size);
+        dPairs.mul_(scores).tril_(-1);
+        var crossing = Arithmetic.Subtract(dPairs.sum(-1), dPairs.sum(-2)).permute(0, 1, 4, 2, 3);
+        dPairs.Dispose();
+        Arithmetic.AddTo(du, span.FromHeads(pairs.mul_(scores).view(-1, span.Size, span.Size).transpose(1, 2).bmm(dy)));
+        return scope.MoveToOuter(crossing, dScores);
     }
 
     /// <summary>The exponent at a token takes part in all that crosses it: pairs within the chunk, what arrives from before the chunk at it or
@@ -133,6 +164,12 @@ internal sealed class StateSpaceScan(ScanShape shape, IReadOnlyList<Tensor> argu
         var (behind, leaves) = (Arithmetic.Add(crossing, arriving).to(ScalarType.Float64), leaving.to(ScalarType.Float64));
         var fromHere = Arithmetic.Subtract(Arithmetic.Add(behind.sum(2, keepdim: true), behind), behind.cumsum(2));
         return Arithmetic.Add(Arithmetic.Add(fromHere, Arithmetic.Subtract(leaves.cumsum(2), leaves)), across.to(ScalarType.Float64));
+    }
+
+    private static Tensor SumOfProduct(Tensor left, Tensor right, params long[] dimensions)
+    {
+        using var product = left * right;
+        return product.sum(dimensions);
     }
 
     /// <summary><c>sum + left right</c>. TorchSharp 0.107 hands the arguments of <c>baddbmm</c> on in another order than it names them.</summary>
