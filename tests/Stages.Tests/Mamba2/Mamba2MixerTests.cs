@@ -115,14 +115,14 @@ public class Mamba2MixerTests
     private static (Mamba2Mixer Mixer, IReadOnlyDictionary<string, Tensor> Parameters) Build(Mamba2MixerSettings settings)
     {
         var parameters = Mamba2Mixer.Parameters(settings, Name).ToDictionary(p => p.Name, p => new Parameter(p, 1, ScalarType.Float32, CPU).Value, StringComparer.Ordinal);
-        manual_seed(7);
+        using var generator = new Generator(7);
         using (no_grad())
         {
             // Nothing that a test could not tell from its absence.
-            parameters["mixer.in_proj.bias"].uniform_(-0.5, 0.5);
-            parameters["mixer.norm.weight"].uniform_(0.5, 1.5);
-            parameters["mixer.out_proj.bias"].uniform_(-0.5, 0.5);
-            parameters["mixer.D"].uniform_(-1, 1);
+            parameters["mixer.in_proj.bias"].uniform_(-0.5, 0.5, generator);
+            parameters["mixer.norm.weight"].uniform_(0.5, 1.5, generator);
+            parameters["mixer.out_proj.bias"].uniform_(-0.5, 0.5, generator);
+            parameters["mixer.D"].uniform_(-1, 1, generator);
         }
 
         return (new(settings, Name, parameters), parameters);
