@@ -1,4 +1,5 @@
 using Pipeline.Stages.Mamba;
+using Pipeline.Stages.Mamba2;
 using Pipeline.Stages.Transformer;
 using Pipeline.Tensors.Models;
 
@@ -7,5 +8,5 @@ namespace Pipeline.Stages;
 /// <summary>The model families that come with the framework.</summary>
 public static class Families
 {
-    public static IReadOnlyList<IArchitecture> All { get; } = [new Gpt2(), new Llama(), new Mamba1()];
+    public static IReadOnlyList<IArchitecture> All { get; } = [new Gpt2(), new Llama(), new Mamba1(), new Mamba2LanguageModel()];
 }

@@ -11,4 +11,5 @@ return await new RootCommand("Measures Pipeline against peers and limits, altern
     ScanBenchmark.Create(),
     RecomputeBenchmark.Create(),
     ProcessesBenchmark.Create(),
+    StateSpaceBenchmark.Create(),
 }.Parse(args).InvokeAsync();

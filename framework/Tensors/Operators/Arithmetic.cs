@@ -25,6 +25,9 @@ public static class Arithmetic
     /// <summary><c>sum + left * right</c>.</summary>
     public static Tensor AddProduct(Tensor sum, Tensor left, Tensor right) => sum.addcmul(left, right, One);
 
+    /// <summary><c>sum += left * right</c>, in one pass over the memory.</summary>
+    public static void AddProductTo(Tensor sum, Tensor left, Tensor right) => sum.addcmul_(left, right, One);
+
     /// <summary><c>input * factor</c>.</summary>
     public static Tensor Scale(Tensor input, double factor)
     {
@@ -51,6 +54,13 @@ public static class Arithmetic
     {
         using Scalar number = value;
         return input.masked_fill(mask, number);
+    }
+
+    /// <summary>The input, where it is below or above the bounds these.</summary>
+    public static Tensor Clamp(Tensor input, double minimum, double maximum)
+    {
+        using Scalar low = minimum, high = maximum;
+        return input.clamp(low, high);
     }
 
     /// <summary>A tensor of one value, in float32 on the CPU.</summary>

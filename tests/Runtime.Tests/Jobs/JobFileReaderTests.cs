@@ -1,6 +1,7 @@
 using Pipeline.Core.Configuration;
 using Pipeline.Core.Jobs;
 using Pipeline.Runtime.Jobs;
+using Pipeline.Stages;
 using Pipeline.Stages.Transformer;
 
 namespace Pipeline.Runtime.Tests.Jobs;
@@ -69,7 +70,7 @@ public sealed class JobFileReaderTests : IDisposable
     public void Every_shipped_example_is_a_job(string path)
     {
         Assert.SkipWhen(path.Length == 0, "examples/ has no job file.");
-        JobFileReader.Read(path, [], JobFolder.Architectures);
+        JobFileReader.Read(path, [], Families.All.ToDictionary(family => family.Name, family => family.Settings, StringComparer.Ordinal));
     }
 
     public void Dispose() => folder.Dispose();
