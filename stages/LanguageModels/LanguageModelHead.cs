@@ -16,5 +16,5 @@ public sealed class LanguageModelHead(Tensor norm, double epsilon, Tensor weight
             new(2.0 * context * width * vocabulary, (double)context * ((2.0 * width) + vocabulary)),
             parameters => new LanguageModelHead(parameters[norm], epsilon, parameters[weight]));
 
-    public override Tensor Forward(Tensor input, Pass pass) => pass.Linear(Operator.RmsNorm(input, norm, epsilon), weight, null);
+    public override Tensor Forward(Tensor input, Pass pass) => pass.Linear(Operator.RmsNorm(input, norm, epsilon).to(pass.Compute), weight, null);
 }

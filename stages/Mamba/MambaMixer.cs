@@ -1,3 +1,4 @@
+using Pipeline.Stages.LanguageModels;
 using Pipeline.Tensors.Models;
 using Pipeline.Tensors.Operators;
 using TorchSharp;
@@ -8,7 +9,7 @@ namespace Pipeline.Stages.Mamba;
 /// <summary>Mamba's mixer of tokens (Gu and Dao 2023, arXiv:2312.00752), names and mathematics as in Hugging Face's MambaMixer: a causal
 /// convolution and a selective scan between two projections, gated. In float32 whatever the pass computes in: time steps, rates, the skip
 /// and the scan with its state.</summary>
-internal sealed class MambaMixer(MambaMixerSettings settings, string name, IReadOnlyDictionary<string, torch.Tensor> parameters)
+internal sealed class MambaMixer(MambaMixerSettings settings, string name, IReadOnlyDictionary<string, torch.Tensor> parameters) : IBlockPart
 {
     private readonly (torch.Tensor Weight, torch.Tensor? Bias)
         into = Pair(parameters, $"{name}.in_proj"),

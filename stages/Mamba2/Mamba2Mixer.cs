@@ -1,3 +1,4 @@
+using Pipeline.Stages.LanguageModels;
 using Pipeline.Tensors.Models;
 using Pipeline.Tensors.Operators;
 using TorchSharp;
@@ -9,6 +10,7 @@ namespace Pipeline.Stages.Mamba2;
 /// Hugging Face's, the initial values those of mamba_ssm's Mamba2.</summary>
 /// <param name="name">Of the parameters and of what the cache keeps.</param>
 internal sealed class Mamba2Mixer(Mamba2MixerSettings settings, string name, IReadOnlyDictionary<string, torch.Tensor> parameters)
+    : IBlockPart
 {
     private readonly torch.Tensor
         projectionIn = parameters[$"{name}.in_proj.weight"],

@@ -35,20 +35,20 @@ public sealed class Llama : IArchitecture
     private static LayerDefinition Block(LlamaSettings settings, string name)
     {
         var residual = Initialization.Normal(Deviation / Math.Sqrt(2.0 * settings.Layers));
-        return new(
+        return ResidualBlock.Define(
             name,
-            [
-                Norm($"{name}.input_layernorm.weight", settings),
-                .. SelfAttention.Parameters(settings.Attention, $"{name}.self_attn", Start, residual),
-                Norm($"{name}.post_attention_layernorm.weight", settings),
-                .. SwiGlu.Parameters($"{name}.mlp", settings.Width, settings.ResolvedInner, settings.FeedForwardBias, Start, residual),
-            ],
-            // Of each norm and its branch: the sum before it, the normalised value, and that with the gain.
-            new LayerCost(0, 6.0 * settings.Context * settings.Width)
-                + SelfAttention.Cost(settings.Attention, settings.Context)
-                + SwiGlu.Cost(settings.Width, settings.ResolvedInner, settings.Context),
-            parameters => new LlamaBlock(settings, name, parameters));
+            settings.Width,
+            settings.Context,
+            settings.NormEpsilon,
+            new Branch(
+                $"{name}.input_layernorm.weight",
+                SelfAttention.Parameters(settings.Attention, $"{name}.self_attn", Start, residual),
+                SelfAttention.Cost(settings.Attention, settings.Context),
+                parameters => new SelfAttention(settings.Attention, $"{name}.self_attn", parameters)),
+            new Branch(
+                $"{name}.post_attention_layernorm.weight",
+                SwiGlu.Parameters($"{name}.mlp", settings.Width, settings.ResolvedInner, settings.FeedForwardBias, Start, residual),
+                SwiGlu.Cost(settings.Width, settings.ResolvedInner, settings.Context),
+                parameters => new SwiGlu($"{name}.mlp", parameters)));
     }
-
-    private static ParameterDefinition Norm(string name, LlamaSettings settings) => new(name, [settings.Width], Initialization.Constant(1));
 }

@@ -14,6 +14,7 @@ public sealed record MixtureOfExpertsSettings(int Width, int Inner, int Experts,
 /// in float32, picks the k likeliest <see cref="SwiGlu"/> experts of each token, whose outputs are added, weighted by their probabilities as
 /// they are. Every token reaches its experts; none is dropped.</summary>
 public sealed class MixtureOfExperts(MixtureOfExpertsSettings settings, string name, IReadOnlyDictionary<string, Tensor> parameters)
+    : IBlockPart
 {
     private readonly Projection router = new($"{name}.router", parameters);
     private readonly SwiGlu[] experts = [.. Enumerable.Range(0, settings.Experts).Select(expert => new SwiGlu($"{name}.experts.{expert}", parameters))];

@@ -10,7 +10,7 @@ namespace Pipeline.Stages.Transformer;
 public sealed record SelfAttentionSettings(int Width, int Heads, int KeyValueHeads, int HeadSize, bool Bias = false, RopeSettings? Positions = null);
 
 /// <summary>Causal self-attention with its projections, a part of a block: (sequences, length, width) in and out. Names as in Hugging Face's Llama.</summary>
-public sealed class SelfAttention(SelfAttentionSettings settings, string name, IReadOnlyDictionary<string, Tensor> parameters)
+public sealed class SelfAttention(SelfAttentionSettings settings, string name, IReadOnlyDictionary<string, Tensor> parameters) : IBlockPart
 {
     private readonly Projection
         query = new($"{name}.q_proj", parameters),

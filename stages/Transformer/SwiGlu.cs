@@ -6,7 +6,7 @@ namespace Pipeline.Stages.Transformer;
 
 /// <summary>The gated feed-forward of Llama (Shazeer 2020, arXiv:2002.05202), a part of a block: down(silu(gate(x)) * up(x)), (..., width) in and
 /// out. Names as in Hugging Face's Llama.</summary>
-public sealed class SwiGlu(string name, IReadOnlyDictionary<string, Tensor> parameters)
+public sealed class SwiGlu(string name, IReadOnlyDictionary<string, Tensor> parameters) : IBlockPart
 {
     private readonly Projection
         gate = new($"{name}.gate_proj", parameters),
