@@ -11,7 +11,7 @@ internal static class OwnProgram
     {
         var program = Environment.ProcessPath!;
         // Under "dotnet pipeline.dll" the process is the host of .NET.
-        string[] own = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [typeof(OwnProgram).Assembly.Location] : [];
+        string[] own = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [Path.Combine(AppContext.BaseDirectory, "pipeline.dll")] : [];
         var process = Process.Start(new ProcessStartInfo(program, [.. own, .. arguments])
         {
             RedirectStandardInput = true,

@@ -45,7 +45,7 @@ internal static class TransportCommand
             try
             {
                 var result = TransportBench.Run(
-                    parsed.GetValue(transports)!, Sizes, parsed.GetValue(rounds), TimeSpan.FromSeconds(parsed.GetValue(seconds)), ["bench", PeerName], signals.Stop);
+                    parsed.GetValue(transports)!, Sizes, parsed.GetValue(rounds), TimeSpan.FromSeconds(parsed.GetValue(seconds)), last => OwnProgram.Start(["bench", PeerName, .. last]), signals.Stop);
                 parsed.InvocationConfiguration.Output.Write(parsed.GetValue(json) ? JsonOutput.Of(result) : Text(result));
                 return ExitCode.Done;
             }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Reflection;
 using Pipeline.Runtime.TensorPlane;
 using Pipeline.Runtime.Trust;
 using Pipeline.Tensors.Loading;
@@ -20,7 +19,7 @@ public sealed class TransportBench : IDisposable
     private readonly TimeSpan time;
     private readonly CancellationToken stop;
 
-    private TransportBench(TimeSpan time, string[] command, CancellationToken stop)
+    private TransportBench(TimeSpan time, Func<IReadOnlyList<string>, Process> start, CancellationToken stop)
     {
         (this.time, this.stop) = (time, stop);
         using (var authority = CertificateAuthority.Create(Path.Combine(folder.FullName, "authority")))
@@ -31,7 +30,7 @@ public sealed class TransportBench : IDisposable
         identity = TlsIdentity.Read(Certificates);
         open = SocketPlane.Listen(new(TransportSockets.Host));
         secret = SocketPlane.Listen(new(TransportSockets.Host, Tls: identity));
-        peer = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. Program(), .. command, Certificates, pings.Address]) { RedirectStandardInput = true })!;
+        peer = start([Certificates, pings.Address]);
     }
 
     public static IReadOnlyList<string> Transports { get; } = [TransportSockets.Unix, TransportSockets.Tcp, TransportSockets.Tls];
@@ -41,12 +40,12 @@ public sealed class TransportBench : IDisposable
     /// <param name="transports">Some of <see cref="Transports"/>.</param>
     /// <param name="sizes">Of the tensors, in bytes.</param>
     /// <param name="time">Of one measurement.</param>
-    /// <param name="command">The arguments with which this program, given a folder of certificates too, runs <see cref="TransportPeer"/>.</param>
+    /// <param name="start">Starts a process that runs <see cref="TransportPeer"/> with these last two arguments, its standard input a pipe.</param>
     public static TransportBenchResult Run(
-        IReadOnlyList<string> transports, IReadOnlyList<int> sizes, int rounds, TimeSpan time, string[] command, CancellationToken stop)
+        IReadOnlyList<string> transports, IReadOnlyList<int> sizes, int rounds, TimeSpan time, Func<IReadOnlyList<string>, Process> start, CancellationToken stop)
     {
         LibTorch.Load();
-        using var bench = new TransportBench(time, command, stop);
+        using var bench = new TransportBench(time, start, stop);
         var throughput = transports.SelectMany(transport => sizes.Select(bytes => bench.Throughput(transport, bytes, rounds))).ToArray();
         return new(rounds, time.TotalSeconds, throughput, [.. transports.Where(transport => transport != TransportSockets.Tls).Select(transport => bench.RoundTrip(transport, rounds))],
             bench.Pings(transports[0], sizes[0], rounds));
@@ -185,9 +184,6 @@ public sealed class TransportBench : IDisposable
         Thread.Sleep(time);
         return (received() - before) / Stopwatch.GetElapsedTime(begin).TotalSeconds;
     }
-
-    /// <summary>What <see cref="Environment.ProcessPath"/> needs to run this program: nothing, or its assembly where it is dotnet.</summary>
-    private static string[] Program() => Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [Assembly.GetEntryAssembly()!.Location] : [];
 
     private static double Median(IEnumerable<double> values) => Share([.. values], 0.5);
 

@@ -43,6 +43,9 @@ internal sealed class LinkStream : IDisposable
 
     public int Waiting => outbox.Waiting;
 
+    /// <summary>The calling thread is its reader.</summary>
+    public bool IsRead => Thread.CurrentThread == readerThread;
+
     public void Send(Frame frame)
     {
         outbox.Add(frame);
@@ -168,7 +171,7 @@ internal sealed class LinkStream : IDisposable
     /// <summary>What a receiver gives to send while it is called goes with the next <see cref="Answer"/>.</summary>
     private void SendFromOutside()
     {
-        if (Thread.CurrentThread != readerThread)
+        if (!IsRead)
         {
             SendNow();
         }

@@ -35,9 +35,9 @@ internal sealed class SocketLink : ITensorLink
     /// <summary>Begins to send and to deliver.</summary>
     public void Start() => Array.ForEach(threads, thread => thread.Start());
 
-    public void Send(Frame frame) => (frame.Key.Kind == FrameKind.Control ? streams[0] : Idlest()).Send(frame);
+    public void Send(Frame frame) => (frame.Key.Kind == FrameKind.Control ? streams[0] : Nearest()).Send(frame);
 
-    public void Send(Credit credit) => Idlest().Send(credit);
+    public void Send(Credit credit) => Nearest().Send(credit);
 
     /// <summary>For a bounded time, brings out what was sent; nothing is delivered any more.</summary>
     public void Dispose()
@@ -91,6 +91,9 @@ internal sealed class SocketLink : ITensorLink
 
     /// <summary>Something was refused.</summary>
     public void Count(Refusal reason, string sentence) => refusals.Add(reason, $"From worker {peer} at {address}: {sentence}.");
+
+    /// <summary>A receiver's answer goes over the stream that it is called from, so that all streams' threads share the work of a busy link.</summary>
+    private LinkStream Nearest() => Array.Find(streams, one => one.IsRead) ?? Idlest();
 
     private LinkStream Idlest()
     {
