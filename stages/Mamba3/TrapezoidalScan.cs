@@ -39,12 +39,8 @@ internal static class TrapezoidalScan
 
         var own = input.Own * input.TimeStep;
         var previous = Arithmetic.Subtract(input.TimeStep, own);   // what the token before counts at each
-        if (starts is not null)
-        {
-            previous = Arithmetic.Fill(previous, starts.unsqueeze(-1), 0);
-        }
-
-        // Nothing follows the last token yet, in the weights as in what reads it.
+        // Nothing follows the last token yet, in the weights as in what reads it. What a document's first token gives the one before it is only
+        // read behind the border, where nothing of it is left.
         var weight = Arithmetic.Add(own, Ahead(previous));
         var exponents = input.TimeStep.to(ScalarType.Float64) * input.A.to(ScalarType.Float64);
         var entering = before is null ? null : Arithmetic.AddProduct(
