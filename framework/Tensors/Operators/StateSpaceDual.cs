@@ -28,12 +28,7 @@ public static class StateSpaceDual
         Tensor input, Tensor timeStep, Tensor a, Tensor b, Tensor c, Tensor? d, int chunk, Tensor? initialState = null, Tensor? starts = null)
     {
         var decay = timeStep.to(ScalarType.Float64) * a.to(ScalarType.Float64);
-        if (starts is not null)
-        {
-            decay = Arithmetic.Add(decay, Arithmetic.Scale(starts.to(ScalarType.Float64), Border).unsqueeze(-1));
-        }
-
-        return RunWeighted(input, timeStep, decay, b, c, d, chunk, initialState);
+        return RunWeighted(input, timeStep, decay, b, c, d, chunk, initialState, starts);
     }
 
     /// <summary>With weights of the inputs that are not tied to the decays: <c>S[t] = exp(decay[t]) S[t-1] + weight[t] x[t] b[t]^T</c>.</summary>
@@ -41,15 +36,21 @@ public static class StateSpaceDual
     /// <param name="decay">Exponents, not positive: (sequences, length, heads).</param>
     /// <inheritdoc cref="Run"/>
     public static (Tensor Output, Tensor State) RunWeighted(
-        Tensor input, Tensor weight, Tensor decay, Tensor b, Tensor c, Tensor? d, int chunk, Tensor? initialState = null)
+        Tensor input, Tensor weight, Tensor decay, Tensor b, Tensor c, Tensor? d, int chunk, Tensor? initialState = null, Tensor? starts = null)
     {
         var shape = ScanShape.Of(input, b, chunk);
         Check(shape, weight, decay, b, c, d, initialState);
+        var exponents = decay.to(ScalarType.Float64);
+        if (starts is not null)
+        {
+            exponents = Arithmetic.Add(exponents, Arithmetic.Scale(starts.to(ScalarType.Float64), Border).unsqueeze(-1));
+        }
+
         Tensor[] arguments =
         [
             input,
             weight.to(ScalarType.Float32),
-            decay.to(ScalarType.Float64),
+            exponents,
             b,
             c,
             d?.to(ScalarType.Float32) ?? zeros(shape.Heads, ScalarType.Float32, input.device),

@@ -4,6 +4,7 @@ using Pipeline.Runtime.Generation;
 using Pipeline.Stages;
 using Pipeline.Stages.Mamba;
 using Pipeline.Stages.Mamba2;
+using Pipeline.Stages.Mamba3;
 using Pipeline.Stages.Transformer;
 using Pipeline.Tensors.Models;
 using static TorchSharp.torch;
@@ -21,6 +22,7 @@ internal static class SmallModel
         ["llama"] = new LlamaSettings("llama", Layers: 3, Width: 32, Heads: 4, Context: 24, KeyValueHeads: 2, Inner: 48),
         ["mamba"] = new MambaSettings("mamba", Layers: 3, Width: 32, Context: 24, State: 8),
         ["mamba2"] = new Mamba2Settings("mamba2", Layers: 3, Width: 32, Context: 24, State: 16, HeadSize: 16, Chunk: 8),
+        ["mamba3"] = new Mamba3Settings("mamba3", Layers: 3, Width: 32, Context: 24, State: 16, HeadSize: 16, Chunk: 8),
         ["gpt2"] = new Gpt2Settings("gpt2", Layers: 3, Width: 32, Heads: 4, Context: 24),
     };
 
