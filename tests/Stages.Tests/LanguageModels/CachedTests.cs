@@ -1,5 +1,7 @@
 using Pipeline.Core;
 using Pipeline.Core.Jobs;
+using Pipeline.Stages.Hybrid;
+using Pipeline.Stages.Jamba;
 using Pipeline.Stages.Transformer;
 using Pipeline.Tensors.Models;
 using static TorchSharp.torch;
@@ -20,7 +22,15 @@ public class CachedTests
         ["llama"] = (new Llama(), new LlamaSettings("llama", 2, 16, 4, Length)),
         ["llama, grouped queries"] = (
             new Llama(), new LlamaSettings("llama", 2, 16, 6, Length, KeyValueHeads: 2, HeadSize: 8, RopeType: "llama3", RopeFactor: 4, RopeOriginalContext: 6)),
+        ["jamba"] = (
+            new JambaLanguageModel(),
+            new JambaSettings("jamba", 4, 16, 4, Length, KeyValueHeads: 2, Inner: 24, AttentionPeriod: 3, AttentionOffset: 1, Experts: 4, State: 4)),
+        ["hybrid"] = (new HybridLanguageModel(), Hybrid),
+        ["hybrid, no positions"] = (new HybridLanguageModel(), Hybrid with { Positions = "none" }),
     };
+
+    private static HybridSettings Hybrid =>
+        new("hybrid", "M-*m|E", 16, Length, Heads: 4, KeyValueHeads: 2, Inner: 24, State: 4, MambaHeadSize: 8, Groups: 2, Chunk: 4, Experts: 4);
 
     [Theory]
     [MemberData(nameof(Models))]
