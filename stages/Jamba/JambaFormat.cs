@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Pipeline.Core.Jobs;
 using Pipeline.Tensors.Models.HuggingFace;
@@ -113,5 +114,22 @@ internal sealed class JambaFormat : IHuggingFaceFormat
         };
     }
 
-    public HuggingFaceTensor Locate(string parameter) => new(parameter);
+    public HuggingFaceTensor Locate(string parameter)
+    {
+        if (parameter.Split('.') is not [.. var path, "experts", var expert, var projection, "weight"])
+        {
+            return new(parameter);
+        }
+
+        var (experts, index) = ($"{string.Join('.', path)}.experts", int.Parse(expert, CultureInfo.InvariantCulture));
+        return new(parameter)
+        {
+            Packed = projection switch
+            {
+                "gate_proj" => new($"{experts}.gate_up_proj", index, 0, 2),
+                "up_proj" => new($"{experts}.gate_up_proj", index, 1, 2),
+                _ => new($"{experts}.down_proj", index),
+            },
+        };
+    }
 }

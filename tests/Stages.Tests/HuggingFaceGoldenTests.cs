@@ -47,7 +47,7 @@ public class HuggingFaceGoldenTests
     private static Tensor Read(SafeTensorsFile file, IHuggingFaceFormat format, ParameterDefinition parameter)
     {
         var place = format.Locate(parameter.Name);
-        var value = file.Read(place.Name);
+        var value = place.Packed is { } packed && file.Entries.ContainsKey(packed.Name) ? packed.From(file.Read(packed.Name)) : file.Read(place.Name);
         return place.Transposed ? value.t().contiguous() : value;
     }
 
