@@ -31,9 +31,7 @@ public sealed record LlamaSettings(
     bool TieEmbeddings = false,
     [Limits(1, 10_000_000)] int? Vocabulary = null) : ModelSettings(Architecture, Layers, Width, Context, Vocabulary), ICheckedSettings
 {
-    private const int InnerMultiple = 256;
-
-    internal int ResolvedInner => Inner ?? (((8 * Width / 3) + InnerMultiple - 1) / InnerMultiple * InnerMultiple);
+    internal int ResolvedInner => Inner ?? SwiGlu.DefaultInner(Width);
 
     internal SelfAttentionSettings Attention => new(
         Width,
@@ -43,25 +41,8 @@ public sealed record LlamaSettings(
         AttentionBias,
         new(RopeType, RopeTheta, RopeFactor, RopeLowFrequencyFactor, RopeHighFrequencyFactor, RopeOriginalContext ?? Context));
 
-    public string? Problem()
-    {
-        if (HeadSize is null && Width % Heads != 0)
-        {
-            return $"model.heads is {Heads}, which does not divide model.width {Width}; allowed are the divisors of the width, or any with model.head-size";
-        }
-
-        if (Attention.HeadSize % 2 != 0)
-        {
-            return $"model.head-size is {Attention.HeadSize}, and rotary positions turn pairs; allowed are even numbers";
-        }
-
-        if (Heads % Attention.KeyValueHeads != 0)
-        {
-            return $"model.key-value-heads is {KeyValueHeads}, which does not divide model.heads {Heads}; allowed are the divisors of the heads";
-        }
-
-        return RopeType == "llama3" && RopeHighFrequencyFactor <= RopeLowFrequencyFactor
+    public string? Problem() => SelfAttentionSettings.Problem(Width, Heads, KeyValueHeads, HeadSize, hasRotaryPositions: true)
+        ?? (RopeType == "llama3" && RopeHighFrequencyFactor <= RopeLowFrequencyFactor
             ? $"model.rope-high-frequency-factor is {RopeHighFrequencyFactor}; it must be greater than model.rope-low-frequency-factor, which is {RopeLowFrequencyFactor}"
-            : null;
-    }
+            : null);
 }

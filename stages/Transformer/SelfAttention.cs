@@ -7,7 +7,26 @@ namespace Pipeline.Stages.Transformer;
 /// <param name="KeyValueHeads">Divides <paramref name="Heads"/>.</param>
 /// <param name="HeadSize">Even where there are rotary positions.</param>
 /// <param name="Positions">Null: none.</param>
-public sealed record SelfAttentionSettings(int Width, int Heads, int KeyValueHeads, int HeadSize, bool Bias = false, RopeSettings? Positions = null);
+public sealed record SelfAttentionSettings(int Width, int Heads, int KeyValueHeads, int HeadSize, bool Bias = false, RopeSettings? Positions = null)
+{
+    /// <summary>What does not fit among a job's keys of attention, for <see cref="Core.Configuration.ICheckedSettings"/>.</summary>
+    internal static string? Problem(int width, int heads, int? keyValueHeads, int? headSize, bool hasRotaryPositions)
+    {
+        if (headSize is null && width % heads != 0)
+        {
+            return $"model.heads is {heads}, which does not divide model.width {width}; allowed are the divisors of the width, or any with model.head-size";
+        }
+
+        if (hasRotaryPositions && (headSize ?? (width / heads)) is var size && size % 2 != 0)
+        {
+            return $"model.head-size is {size}, and rotary positions turn pairs; allowed are even numbers";
+        }
+
+        return heads % (keyValueHeads ?? heads) != 0
+            ? $"model.key-value-heads is {keyValueHeads}, which does not divide model.heads {heads}; allowed are the divisors of the heads"
+            : null;
+    }
+}
 
 /// <summary>Causal self-attention with its projections, a part of a block: (sequences, length, width) in and out. Names as in Hugging Face's Llama.</summary>
 public sealed class SelfAttention(SelfAttentionSettings settings, string name, IReadOnlyDictionary<string, Tensor> parameters) : IBlockPart

@@ -8,10 +8,15 @@ namespace Pipeline.Stages.Transformer;
 /// out. Names as in Hugging Face's Llama.</summary>
 public sealed class SwiGlu(string name, IReadOnlyDictionary<string, Tensor> parameters) : IBlockPart
 {
+    private const int InnerMultiple = 256;
+
     private readonly Projection
         gate = new($"{name}.gate_proj", parameters),
         up = new($"{name}.up_proj", parameters),
         down = new($"{name}.down_proj", parameters);
+
+    /// <summary>Llama's: 8/3 of the width, which costs what two matrices to and from four widths do, rounded up to a multiple of 256.</summary>
+    public static int DefaultInner(int width) => ((8 * width / 3) + InnerMultiple - 1) / InnerMultiple * InnerMultiple;
 
     /// <param name="initialization">Of gate and up.</param>
     /// <param name="residual">Of the projection back.</param>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Pipeline.Core.Configuration;
 using Pipeline.Core.Schedules;
 
@@ -25,6 +26,11 @@ public sealed record JobFile(
     /// <summary>Target tokens of a micro-batch.</summary>
     public long TokensPerMicroBatch => (long)Model.Context * (Batch.Sequences / Batch.MicroBatches);
 
+    /// <summary>How the layers are cut: <c>parallel.split</c>, or, where that is <c>auto</c> and the model has borders of its own, the layers between them.</summary>
+    public IReadOnlyList<string> Split => Parallel.Split is ["auto"] && Model.Pieces is { } pieces
+        ? [.. pieces.Select(layers => layers.ToString(CultureInfo.InvariantCulture))]
+        : Parallel.Split;
+
     public string? Problem() => JobRules.Problems(this).FirstOrDefault();
 }
 
@@ -39,7 +45,14 @@ public sealed record JobSettings(
 /// <summary>What every architecture has. An architecture derives its own record with its own keys.</summary>
 /// <param name="Context">Tokens of a training sequence.</param>
 /// <param name="Vocabulary">Rows of the embedding, at least as many as the tokenizer has tokens; as many without it.</param>
-public abstract record ModelSettings(string Architecture, int Layers, int Width, int Context, int? Vocabulary = null);
+public abstract record ModelSettings(string Architecture, int Layers, int Width, int Context, int? Vocabulary = null)
+{
+    /// <summary>What decides how many layers there are, in a sentence before "which is 4".</summary>
+    public virtual string LayersKey => "model.layers";
+
+    /// <summary>Layers of each piece, in the order of the model, where the settings have borders between stages; null where they have none.</summary>
+    public virtual IReadOnlyList<int>? Pieces => null;
+}
 
 /// <param name="Files">Glob patterns, relative to the job file; bin, obj, runs and dot-folders are left out.</param>
 /// <param name="Tokenizer"><c>bytes</c>, <c>chars</c>, or the path of a tokenizer file or its folder, relative to the job file.</param>
@@ -66,7 +79,7 @@ public sealed record BatchSettings([Limits(1, 1_000_000)] int Sequences = 12, [L
 /// <param name="Replicas">Copies of the whole pipeline, each with its share of the micro-batches; gradients are summed over them.</param>
 /// <param name="ShardOptimizer">Each replica keeps the optimizer's state of its part of the parameters alone and updates it for all; without it, where there are several.</param>
 /// <param name="Placement">On a cluster, where each stage of each replica runs: <c>NODE/DEVICE</c>, such as <c>alpha/cuda:0</c>; chosen without it.</param>
-/// <param name="Split"><c>auto</c> (balanced by measured times), <c>even</c> (by count), or a list: layers of each chunk, in the order of the model.</param>
+/// <param name="Split"><c>auto</c> (at the model's own borders where it has some, balanced by measured times otherwise), <c>even</c> (by count), or a list: layers of each chunk, in the order of the model.</param>
 /// <param name="Recompute"><c>none</c>, <c>stage</c> (keep a stage's input alone and run it forward again before its backward), or n: so for every n-th layer.</param>
 public sealed record ParallelSettings(
     [Limits(1, 1024)] int Stages = 1,

@@ -11,7 +11,7 @@ internal static class JobRules
     public static IEnumerable<string> Problems(JobFile job) =>
     [
         .. Names(job), .. Batches(job), .. Optimizer(job.Optimizer), .. Evaluation(job), .. Schedule(job), .. Layers(job),
-        .. Split(job), .. Devices(job),
+        .. Borders(job), .. Split(job), .. Devices(job),
     ];
 
     private static IEnumerable<string> Names(JobFile job)
@@ -133,11 +133,29 @@ internal static class JobRules
         var (parallel, layers) = (job.Parallel, job.Model.Layers);
         if (parallel.Stages > layers)
         {
-            yield return Text($"parallel.stages must be at most model.layers, which is {layers}, not {parallel.Stages}");
+            yield return Text($"parallel.stages must be at most {job.Model.LayersKey}, which is {layers}, not {parallel.Stages}");
         }
         else if (parallel.PipelineStages is { } stages && stages > layers)
         {
-            yield return Text($"parallel.stages x parallel.chunks must be at most model.layers, which is {layers}, not {parallel.Stages} x {stages / parallel.Stages}");
+            yield return Text($"parallel.stages x parallel.chunks must be at most {job.Model.LayersKey}, which is {layers}, not {parallel.Stages} x {stages / parallel.Stages}");
+        }
+    }
+
+    private static IEnumerable<string> Borders(JobFile job)
+    {
+        var (parallel, pieces) = (job.Parallel, job.Model.Pieces);
+        if (pieces is null || parallel.Split is not ["auto"])
+        {
+            yield break;
+        }
+
+        if (parallel.PipelineStages is { } stages && stages != pieces.Count)
+        {
+            yield return Text($"parallel.stages x parallel.chunks must be the number of pieces between the model's borders, which is {pieces.Count}, not {parallel.Stages} x {stages / parallel.Stages}; parallel.split = even or a list cuts elsewhere");
+        }
+        else if (parallel.Schedule == AutomaticSchedule.Name && parallel.Chunks is null)
+        {
+            yield return "parallel.chunks must be given with the schedule automatic when the model has borders of its own and parallel.split is auto";
         }
     }
 
@@ -170,7 +188,7 @@ internal static class JobRules
         var sum = split.Sum(count => long.Parse(count, CultureInfo.InvariantCulture));
         if (sum != layers)
         {
-            yield return Text($"parallel.split must add up to model.layers, which is {layers}, not {sum}");
+            yield return Text($"parallel.split must add up to {job.Model.LayersKey}, which is {layers}, not {sum}");
         }
     }
 

@@ -1,4 +1,5 @@
 using Pipeline.Core;
+using Pipeline.Tensors.Models.HuggingFace;
 using Pipeline.Tensors.SafeTensors;
 using static TorchSharp.torch;
 
@@ -55,9 +56,21 @@ internal sealed class HuggingFaceDump : IDisposable
     public double Loss { get; }
 
     /// <summary>In the caller's scope.</summary>
-    /// <param name="names">That it may have, the first one first.</param>
-    public Tensor Gradient(IEnumerable<string> names, IReadOnlyList<long> shape) =>
-        Take(gradients, names.FirstOrDefault(gradients.Entries.ContainsKey) ?? names.First(), ScalarType.Float32, shape);
+    /// <param name="place">Of the weight.</param>
+    /// <param name="shape">That it has there.</param>
+    public Tensor Gradient(HuggingFaceTensor place, IReadOnlyList<long> shape)
+    {
+        var name = place.Aliases.Prepend(place.Name).FirstOrDefault(gradients.Entries.ContainsKey);
+        if (name is not null || place.Packed is not { } packed || !gradients.Entries.TryGetValue(packed.Name, out var whole))
+        {
+            return Take(gradients, name ?? place.Name, ScalarType.Float32, shape);
+        }
+
+        return packed.Holds(whole.Shape, shape)
+            ? packed.From(Take(gradients, packed.Name, ScalarType.Float32, null))
+            : throw new BadInputException(
+                $"{gradients.Path}: {packed.Name} has the shape [{string.Join(", ", whole.Shape)}], which has no place for {place.Name} [{string.Join(", ", shape)}].");
+    }
 
     public void Dispose()
     {

@@ -34,8 +34,8 @@ public static class HuggingFaceVerification
     {
         var (place, shape) = (model.Locate(parameter), model.Definition.Parameters.First(one => one.Name == parameter).Shape);
         return place.Transposed
-            ? dump.Gradient(place.Aliases.Prepend(place.Name), [.. shape.Reverse()]).t()
-            : dump.Gradient(place.Aliases.Prepend(place.Name), shape);
+            ? dump.Gradient(place, [.. shape.Reverse()]).t()
+            : dump.Gradient(place, shape);
     }
 
     /// <summary>The largest difference by the largest element; infinite where there is something that is no number.</summary>

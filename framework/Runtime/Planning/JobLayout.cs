@@ -24,7 +24,7 @@ public sealed class JobLayout
         planner = new(() => new(
             profiles ?? new LayerProfiler(model, job, opened.Samples, device).Measure(LayerProfiler.Short),
             new RecomputeRule(job.Parallel.Recompute),
-            job.Parallel.Split,
+            job.Split,
             HandOverInProcess,
             job.Parallel.MemoryLimit is { } limit ? ByteSize.Parse(limit) : null,
             job.Parallel.ShardsOptimizer ? job.Parallel.Replicas : 1));
@@ -66,16 +66,16 @@ public sealed class JobLayout
     /// <exception cref="BadInputException">No cut fits the memory limit.</exception>
     public IReadOnlyList<Range> Cut(Schedule schedule)
     {
-        var (parallel, layers) = (opened.Job.Parallel, opened.Model.Layers.Count);
-        if (parallel.Split is not ["auto"] && parallel.MemoryLimit is null)
+        var (parallel, split, layers) = (opened.Job.Parallel, opened.Job.Split, opened.Model.Layers.Count);
+        if (split is not ["auto"] && parallel.MemoryLimit is null)
         {
-            return parallel.Split is ["even"] ? LayerSplit.Even(layers, schedule.Stages) : LayerSplit.Listed(layers, parallel.Split);
+            return split is ["even"] ? LayerSplit.Even(layers, schedule.Stages) : LayerSplit.Listed(layers, split);
         }
 
         var isForced = schedule.Stages == 1 || schedule.Stages == layers - 2;
         return isForced && parallel.MemoryLimit is null ? LayerSplit.Even(layers, schedule.Stages) : Planner.Predict(schedule)?.Cuts
             ?? throw new BadInputException(
-                $"parallel.memory-limit: {(parallel.Split is ["auto"] ? "no cut of the layers was found that lets" : "this parallel.split does not let")} "
+                $"parallel.memory-limit: {(split is ["auto"] ? "no cut of the layers was found that lets" : parallel.Split is ["auto"] ? "the model's own borders do not let" : "this parallel.split does not let")} "
                 + $"each stage fit in {parallel.MemoryLimit} with the schedule {schedule.Name}; "
                 + "more stages, more micro-batches, or parallel.recompute = stage take less.");
     }
@@ -91,11 +91,12 @@ public sealed class JobLayout
         {
             _ when schedule.Ranks.Count != parallel.Stages => $"has {schedule.Ranks.Count} rows, and parallel.stages is {parallel.Stages}",
             _ when schedule.MicroBatches != microBatches => $"has {schedule.MicroBatches} micro-batches, and {(opened.Job.Parallel.Replicas == 1 ? "batch.micro-batches is" : "batch.micro-batches / parallel.replicas is")} {microBatches}",
-            _ when schedule.Stages > opened.Job.Model.Layers => $"has {schedule.Stages} stages, more than model.layers, which is {opened.Job.Model.Layers}",
+            _ when schedule.Stages > opened.Job.Model.Layers => $"has {schedule.Stages} stages, more than {opened.Job.Model.LayersKey}, which is {opened.Job.Model.Layers}",
             _ when parallel.PipelineStages is { } stages && stages != schedule.Stages =>
                 $"has {schedule.Stages} stages, and parallel.stages x parallel.chunks is {stages}",
-            _ when parallel.Split is not (["auto"] or ["even"]) && parallel.Split.Count != schedule.Stages =>
-                $"has {schedule.Stages} stages, and parallel.split has {parallel.Split.Count} numbers",
+            _ when opened.Job.Split is not (["auto"] or ["even"]) and var split && split.Count != schedule.Stages => parallel.Split is ["auto"]
+                ? $"has {schedule.Stages} stages, and the model's borders make {split.Count} pieces"
+                : $"has {schedule.Stages} stages, and parallel.split has {split.Count} numbers",
             _ => null,
         };
         return problem is null ? schedule : throw new BadInputException($"parallel.schedule-file: {file} {problem}.");

@@ -2,6 +2,8 @@ using Pipeline.Core.Jobs;
 using Pipeline.Core.Partitioning;
 using Pipeline.Runtime.Generation;
 using Pipeline.Stages;
+using Pipeline.Stages.Hybrid;
+using Pipeline.Stages.Jamba;
 using Pipeline.Stages.Mamba;
 using Pipeline.Stages.Mamba2;
 using Pipeline.Stages.Mamba3;
@@ -23,6 +25,10 @@ internal static class SmallModel
         ["mamba"] = new MambaSettings("mamba", Layers: 3, Width: 32, Context: 24, State: 8),
         ["mamba2"] = new Mamba2Settings("mamba2", Layers: 3, Width: 32, Context: 24, State: 16, HeadSize: 16, Chunk: 8),
         ["mamba3"] = new Mamba3Settings("mamba3", Layers: 3, Width: 32, Context: 24, State: 16, HeadSize: 16, Chunk: 8),
+        ["jamba"] = new JambaSettings(
+            "jamba", Layers: 3, Width: 32, Heads: 4, Context: 24, KeyValueHeads: 2, Inner: 48, AttentionPeriod: 2, AttentionOffset: 1, Experts: 4, State: 8),
+        ["hybrid"] = new HybridSettings(
+            "hybrid", "Mm*-E", Width: 32, Context: 24, Heads: 4, KeyValueHeads: 2, Inner: 48, State: 8, MambaHeadSize: 16, Chunk: 8, Experts: 4),
         ["gpt2"] = new Gpt2Settings("gpt2", Layers: 3, Width: 32, Heads: 4, Context: 24),
     };
 

@@ -1,5 +1,7 @@
 using Pipeline.Core;
 using Pipeline.Core.Jobs;
+using Pipeline.Stages.Hybrid;
+using Pipeline.Stages.Jamba;
 using Pipeline.Stages.Transformer;
 using Pipeline.Tensors.Models;
 using static TorchSharp.torch;
@@ -20,7 +22,15 @@ public class CachedTests
         ["llama"] = (new Llama(), new LlamaSettings("llama", 2, 16, 4, Length)),
         ["llama, grouped queries"] = (
             new Llama(), new LlamaSettings("llama", 2, 16, 6, Length, KeyValueHeads: 2, HeadSize: 8, RopeType: "llama3", RopeFactor: 4, RopeOriginalContext: 6)),
+        ["jamba"] = (
+            new JambaLanguageModel(),
+            new JambaSettings("jamba", 4, 16, 4, Length, KeyValueHeads: 2, Inner: 24, AttentionPeriod: 3, AttentionOffset: 1, Experts: 4, State: 4)),
+        ["hybrid"] = (new HybridLanguageModel(), Hybrid),
+        ["hybrid, no positions"] = (new HybridLanguageModel(), Hybrid with { Positions = "none" }),
     };
+
+    private static HybridSettings Hybrid =>
+        new("hybrid", "M-*m|E", 16, Length, Heads: 4, KeyValueHeads: 2, Inner: 24, State: 4, MambaHeadSize: 8, Groups: 2, Chunk: 4, Experts: 4);
 
     [Theory]
     [MemberData(nameof(Models))]
@@ -29,7 +39,7 @@ public class CachedTests
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         var model = new ModelRun(All[name].Family, All[name].Settings, Vocabulary);
-        var ids = randint(0, Vocabulary, [3, Length], ScalarType.Int64);
+        var ids = Ids(3);
         var whole = model.Forward(ids);
         Assert.All<long[]>([[5, 1, 1, 1, 1, 1, 1, 1], [1, 4, 1, 6], [12], [3, 9]], pieces =>
         {
@@ -52,7 +62,7 @@ public class CachedTests
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         var model = new ModelRun(All[name].Family, All[name].Settings, Vocabulary);
-        var ids = randint(0, Vocabulary, [2, Length], ScalarType.Int64);
+        var ids = Ids(2);
         long[][] lengths = [[5, 7], [1, 8, 3]];
         var starts = zeros(2, Length, ScalarType.Bool);
         var alone = new List<Tensor>();
@@ -72,7 +82,9 @@ public class CachedTests
 
         var expected = cat(alone);
         var size = expected.abs().max().item<float>();
-        Assert.InRange(ModelRun.Distance(expected, model.Forward(ids, ModelRun.Evaluation with { DocumentStarts = starts })), 0, 1e-5 * size);
+        // An expert takes other numbers of tokens at once then, and sums are rounded in another order, which large weights make more of.
+        var tolerance = All[name].Family is JambaLanguageModel or HybridLanguageModel ? 1e-4 : 1e-5;
+        Assert.InRange(ModelRun.Distance(expected, model.Forward(ids, ModelRun.Evaluation with { DocumentStarts = starts })), 0, tolerance * size);
         Assert.True(ModelRun.Distance(expected, model.Forward(ids)) > 1e-2 * size, "A token should see what is before it.");
     }
 
@@ -88,5 +100,12 @@ public class CachedTests
         cache.Advance(Length);
         var refusal = Assert.Throws<BadInputException>(() => model.Forward(zeros(1, 1, ScalarType.Int64), pass));
         Assert.Equal("The text has 13 tokens, and the model has positions for 12; allowed are at most as many.", refusal.Message);
+    }
+
+    /// <summary>The same each time: a router's choice between two experts that are as likely must not be left to chance.</summary>
+    private static Tensor Ids(int sequences)
+    {
+        var random = new Random(1);
+        return tensor([.. Enumerable.Range(0, sequences * Length).Select(_ => random.NextInt64(Vocabulary))], [(long)sequences, Length]);
     }
 }

@@ -25,4 +25,9 @@ public interface IHuggingFaceFormat
 /// <param name="Name">As Hugging Face writes it.</param>
 /// <param name="Aliases">Other names that files have it under.</param>
 /// <param name="Transposed">The file has the matrix (in, out), as GPT-2's Conv1D does.</param>
-public sealed record HuggingFaceTensor(string Name, bool Transposed = false, params IReadOnlyList<string> Aliases);
+public sealed record HuggingFaceTensor(string Name, bool Transposed = false, params IReadOnlyList<string> Aliases)
+{
+    /// <summary>The larger tensor that Transformers keeps it in while the model runs, so that gradients have that one's name; files of weights
+    /// have them apart. Null where there is none.</summary>
+    public PackedTensor? Packed { get; init; }
+}

@@ -1,0 +1,114 @@
+using Pipeline.Stages.Hybrid;
+using Pipeline.Tensors.Models;
+using static TorchSharp.torch;
+
+namespace Pipeline.Stages.Tests.Hybrid;
+
+public class HybridTests
+{
+    private static readonly HybridSettings Small = Of("M-*-M-E");
+
+    [Theory]
+    [InlineData("M", (42 * 8) + (24 * 5) + (3 * 2) + 16 + (8 * 16))]   // in, convolution, a number for each head, norm, out
+    [InlineData("m", (32 * 8) + (16 * 5) + (9 * 16) + (16 * 2) + (16 * 4) + 16 + (8 * 16))]
+    [InlineData("*", (8 * 8) + (2 * 4 * 8) + (8 * 8))]
+    [InlineData("-", 3 * 8 * 12)]
+    [InlineData("E", (3 * 3 * 8 * 12) + (3 * 8))]
+    public void A_letters_layer_has_the_parameters_of_its_definition(string letter, int parameters)
+    {
+        Assert.Equal((5 * 8) + 8 + 8 + parameters, new HybridLanguageModel().Define(Of(letter), 5).ParameterCount);
+        Assert.Equal((2 * 5 * 8) + 8 + (3 * (8 + parameters)), new HybridLanguageModel().Define(Of($"{letter}{letter}|{letter}") with { TieEmbeddings = false }, 5).ParameterCount);
+    }
+
+    [Fact]
+    public void Each_letter_is_a_layer_and_a_border_is_none()
+    {
+        var settings = Of("Mm|*|-E");
+        Assert.Equal((5, "2 1 2"), (settings.Layers, string.Join(' ', settings.Pieces!)));
+        Assert.Null(Small.Pieces);
+        var names = new HybridLanguageModel().Define(settings, 5).Layers.Select(layer => layer.Parameters.Select(parameter => parameter.Name).ToArray()).ToArray();
+        Assert.Equal(7, names.Length);
+        Assert.Contains("backbone.layers.0.mixer.dt_bias", names[1]);
+        Assert.Contains("backbone.layers.1.mixer.dt_proj.weight", names[2]);
+        Assert.Contains("backbone.layers.2.mixer.q_proj.weight", names[3]);
+        Assert.Contains("backbone.layers.3.mixer.gate_proj.weight", names[4]);
+        Assert.Contains("backbone.layers.4.mixer.router.weight", names[5]);
+        Assert.All(names[1..6], (layer, index) => Assert.Contains($"backbone.layers.{index}.norm.weight", layer));
+    }
+
+    [Theory]
+    [InlineData("M-x", "model.pattern has \"x\" as character 3; allowed are M (Mamba-2), m (Mamba-1), * (attention), - (feed-forward), E (experts) and | (a border between stages)")]
+    [InlineData("M -", "model.pattern has \" \" as character 2; allowed are")]
+    [InlineData("K|M", "model.pattern has \"K\" as character 1; allowed are")]
+    [InlineData("|M-", "model.pattern has a border | as character 1 without a layer on each side; allowed are borders between two layers")]
+    [InlineData("M-|", "model.pattern has a border | as character 3 without a layer on each side")]
+    [InlineData("M||-", "model.pattern has a border | as character 3 without a layer on each side")]
+    [InlineData("", "model.pattern has 0 layers; allowed are 1 to 100000")]
+    public void A_wrong_pattern_is_refused_with_its_place(string pattern, string sentence) =>
+        Assert.StartsWith(sentence, Of(pattern).Problem(), StringComparison.Ordinal);
+
+    [Fact]
+    public void Settings_that_do_not_fit_each_other_are_refused_where_the_pattern_has_their_layers()
+    {
+        Assert.Null(Small.Problem());
+        Refused(Small with { MambaHeadSize = 5 }, "model.mamba-head-size is 5, which does not divide model.expand times model.width, 16");
+        Refused(Small with { Groups = 3 }, "model.groups is 3, which does not divide the 2 Mamba-2 heads");
+        Refused(Small with { Experts = null }, "model.experts is missing, and model.pattern has E");
+        Refused(Small with { ExpertsPerToken = 4 }, "model.experts-per-token is 4; it must be at most model.experts, which is 3");
+        Refused(Small with { Heads = null }, "model.heads is missing, and model.pattern has *");
+        Refused(Small with { Heads = 3 }, "model.heads is 3, which does not divide model.width 8");
+        Refused(Small with { HeadSize = 3 }, "model.head-size is 3, and rotary positions turn pairs");
+        Assert.Null((Small with { HeadSize = 3, Positions = "none" }).Problem());
+        Assert.Null((Of("m-") with { MambaHeadSize = 5, Groups = 3, Experts = null, ExpertsPerToken = 4, Heads = 3 }).Problem());
+
+        static void Refused(HybridSettings settings, string sentence) => Assert.StartsWith(sentence, settings.Problem(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Projections_back_to_the_stream_start_smaller_by_the_root_of_the_number_of_layers()
+    {
+        using var scope = NewDisposeScope();
+        var values = new HybridLanguageModel().Define(Of("*-*-") with { Width = 64, Inner = 128, Heads = 4, KeyValueHeads = 4, HeadSize = null }, 50).Parameters
+            .ToDictionary(p => p.Name, p => new Parameter(p, 1, ScalarType.Float32, CPU).Value.detach(), StringComparer.Ordinal);
+        Assert.Equal(0.02, values["backbone.layers.2.mixer.q_proj.weight"].std().item<float>(), 1e-3);
+        Assert.Equal(0.01, values["backbone.layers.2.mixer.o_proj.weight"].std().item<float>(), 5e-4);
+        Assert.Equal(0.02, values["backbone.layers.1.mixer.up_proj.weight"].std().item<float>(), 1e-3);
+        Assert.Equal(0.01, values["backbone.layers.1.mixer.down_proj.weight"].std().item<float>(), 5e-4);
+    }
+
+    /// <summary>Attention without positions sees a set: with two tokens of the past exchanged, the last one sees the same.</summary>
+    [Fact]
+    public void Positions_are_rotary_unless_there_are_none()
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var (one, other) = (tensor([1L, 2, 3, 4], [1L, 4]), tensor([2L, 1, 3, 4], [1L, 4]));
+        Assert.InRange(Change(Of("*") with { Positions = "none" }), 0, 1e-5);
+        Assert.True(Change(Of("*")) > 1e-3);
+
+        float Change(HybridSettings settings)
+        {
+            var model = new ModelRun(new HybridLanguageModel(), settings, 5, gain: 20);
+            return ModelRun.Distance(model.Forward(one)[0, 3], model.Forward(other)[0, 3]);
+        }
+    }
+
+    [Fact]
+    public void The_balance_loss_reaches_the_router_in_training()
+    {
+        using var scope = NewDisposeScope();
+        var ids = randint(0, 5, [2, 12], ScalarType.Int64);
+        Assert.True(ModelRun.Distance(Gradient(0, true), Gradient(1, true)) > 1e-4);
+        Assert.Equal(0, ModelRun.Distance(Gradient(0, true), Gradient(1, false)));
+
+        Tensor Gradient(double coefficient, bool training)
+        {
+            var model = new ModelRun(new HybridLanguageModel(), Small with { BalanceCoefficient = coefficient }, 5);
+            model.Forward(ids, ModelRun.Evaluation with { Training = training }).square().mean().backward();
+            return model.Parameters["backbone.layers.6.mixer.router.weight"].grad!;
+        }
+    }
+
+    private static HybridSettings Of(string pattern) => new(
+        "hybrid", pattern, Width: 8, Context: 12, Heads: 2, KeyValueHeads: 1, Inner: 12, State: 4, MambaHeadSize: 8, Experts: 3);
+}
