@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace Pipeline.Tensors.Operators;
 
 /// <summary>The state-space scan in libtorch's graph. An exception that left <see cref="backward"/> would end the process: it is kept for the
-/// next forward, and the gradients stay undefined.</summary>
+/// next forward, and the gradients stay undefined. Output and state are one tensor to libtorch's engine: of two it would leave the gradient of one
+/// that is not used undefined, and TorchSharp counts what stands for an undefined tensor as alive for ever.</summary>
 internal sealed class StateSpaceDualFunction : autograd.MultiTensorFunction<StateSpaceDualFunction>
 {
     private const string ChunkKey = "chunk";
@@ -30,11 +31,11 @@ internal sealed class StateSpaceDualFunction : autograd.MultiTensorFunction<Stat
         Tensor[] arguments = [.. vars.OfType<Tensor>()];
         var chunk = (int)vars[^1];
         var kept = new List<Tensor>();
-        var (output, state) = new StateSpaceScan(ScanShape.Of(arguments[0], arguments[3], chunk), arguments).Forward(kept);
+        var both = new StateSpaceScan(ScanShape.Of(arguments[0], arguments[3], chunk), arguments).Forward(kept);
         ctx.set_materialize_grads(false);   // what it would copy the shape from may be disposed by then
         ctx.save_data(ChunkKey, chunk);
         ctx.save_for_backward([.. arguments, .. kept]);
-        return [output, state];
+        return [both];
     }
 
     public override List<Tensor> backward(autograd.AutogradContext ctx, List<Tensor> grad_outputs)
@@ -51,7 +52,7 @@ internal sealed class StateSpaceDualFunction : autograd.MultiTensorFunction<Stat
             var saved = ctx.get_saved_variables();
             Tensor[] arguments = [.. saved.Take(7)];
             var scan = new StateSpaceScan(ScanShape.Of(arguments[0], arguments[3], (int)ctx.get_data(ChunkKey)), arguments);
-            handedOver = scan.Backward(saved[7..], Defined(grad_outputs[0]), Defined(grad_outputs[1]));
+            handedOver = scan.Backward(saved[7..], grad_outputs[0].contiguous());
             foreach (var gradient in handedOver)
             {
                 gradient.DetachFromDisposeScope();
@@ -67,6 +68,4 @@ internal sealed class StateSpaceDualFunction : autograd.MultiTensorFunction<Stat
             return [.. Enumerable.Repeat<Tensor>(null!, 8)];
         }
     }
-
-    private static Tensor? Defined(Tensor gradient) => gradient.IsInvalid ? null : gradient;
 }
