@@ -131,7 +131,7 @@ public sealed class TrainingPlan : IDisposable
             throw new BadInputException($"--resume: the data are not those of {newest.Directory}{FirstDifference(manifest)}.");
         }
 
-        if (manifest.Tokenizer != Corpus.Tokenizer.Name)
+        if (!manifest.IsImport && manifest.Tokenizer != Corpus.Tokenizer.Name)
         {
             throw new BadInputException($"--resume: the tokenizer is {Corpus.Tokenizer.Name}, and {newest.Directory} was trained with {manifest.Tokenizer}.");
         }

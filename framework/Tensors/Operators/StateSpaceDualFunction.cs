@@ -11,7 +11,8 @@ internal sealed class StateSpaceDualFunction : autograd.MultiTensorFunction<Stat
 
     private static Exception? failure;
 
-    /// <summary>The gradients of this thread's last backward: libtorch takes them after the call, when nothing else holds their wrappers.</summary>
+    /// <summary>The gradients of this thread's last backward: libtorch takes them after the call. In one dispose scope around the backward of many
+    /// layers the gradients of all would stay; what is the last goes with that scope.</summary>
     [ThreadStatic]
     private static IReadOnlyList<Tensor>? handedOver;
 
@@ -55,7 +56,7 @@ internal sealed class StateSpaceDualFunction : autograd.MultiTensorFunction<Stat
             handedOver = scan.Backward(saved[7..], grad_outputs[0].contiguous());
             foreach (var gradient in handedOver)
             {
-                gradient.DetachFromDisposeScope();
+                gradient.MoveToOuterDisposeScope();
             }
 
             return [.. handedOver, null!];
