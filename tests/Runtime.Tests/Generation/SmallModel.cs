@@ -19,7 +19,7 @@ internal static class SmallModel
     private static readonly Dictionary<string, ModelSettings> Settings = new(StringComparer.Ordinal)
     {
         ["llama"] = new LlamaSettings("llama", Layers: 4, Width: 32, Heads: 4, Context: 24, KeyValueHeads: 2, Inner: 48),
-        ["mamba"] = new MambaSettings("mamba", Layers: 4, Width: 32, Context: 24, State: 8),
+        ["mamba"] = new MambaSettings("mamba", Layers: 4, Width: 32, Context: 24, State: 32, Convolution: 6),
         ["mamba2"] = new Mamba2Settings("mamba2", Layers: 4, Width: 32, Context: 24, State: 16, HeadSize: 16, Chunk: 8),
         ["gpt2"] = new Gpt2Settings("gpt2", Layers: 4, Width: 32, Heads: 4, Context: 24),
     };

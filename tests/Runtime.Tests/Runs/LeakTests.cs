@@ -39,7 +39,7 @@ public class LeakTests
                 counts.Add((Tensor.TotalCount, Environment.WorkingSet));
             }
         };
-        var before = Tensor.TotalCount;
+        var before = Alone.LiveTensors();
         await run.RunAsync($"parallel={{stages=2,{layout}}}", "job.steps=500", "model.dropout=0.1", "evaluation.every=10", "evaluation.batches=1");
         Assert.Equal(before, Tensor.TotalCount);
 
@@ -52,7 +52,7 @@ public class LeakTests
     public async Task Failed_runs_leave_no_tensors_behind()
     {
         using var run = new TestRun();
-        var before = Tensor.TotalCount;
+        var before = Alone.LiveTensors();
         foreach (var (stage, kind) in new[] { (0, ActionKind.Forward), (2, ActionKind.Forward), (2, ActionKind.InputGradient), (3, ActionKind.WeightGradient) })
         {
             await run.RunAsync(
