@@ -13,7 +13,8 @@ public sealed class LanguageModelHead(Tensor norm, double epsilon, Tensor weight
         string norm, double epsilon, string weight, int vocabulary, int width, int context, Initialization initialization) => new(
             "head",
             [new(norm, [width], Initialization.Constant(1)), new(weight, [vocabulary, width], initialization)],
-            new(2.0 * context * width * vocabulary, (double)context * ((2.0 * width) + vocabulary)),
+            // Kept of the norm: the sum before it, the normalised value, and that with the gain; and the probabilities.
+            new(2.0 * context * width * vocabulary, (double)context * ((3.0 * width) + vocabulary)),
             parameters => new LanguageModelHead(parameters[norm], epsilon, parameters[weight]));
 
     public override Tensor Forward(Tensor input, Pass pass) => pass.Linear(Operator.RmsNorm(input, norm, epsilon).to(pass.Compute), weight, null);

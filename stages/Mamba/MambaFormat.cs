@@ -24,7 +24,7 @@ internal sealed class MambaFormat : IHuggingFaceFormat
         }
 
         const string mixer = $"{Layer}0.mixer";
-        var embedding = shapes.GetValueOrDefault(Embedding) ?? Shape(shapes, OlderEmbedding, 2);
+        var embedding = Shape(shapes, shapes.ContainsKey(Embedding) ? Embedding : OlderEmbedding, 2);
         var (into, rates) = (Shape(shapes, $"{mixer}.in_proj.weight", 2), Shape(shapes, $"{mixer}.A_log", 2));
         var (width, inner) = ((int)embedding[1], (int)rates[0]);
         return inner % width != 0 || into[0] != 2 * inner

@@ -77,13 +77,15 @@ internal sealed class MambaMixer(MambaMixerSettings settings, string name, IRead
             settings.Bias ? [new($"{name}.{part}.bias", [size], Initialization.Constant(0))] : [];
     }
 
-    /// <summary>A token's matrix products, and for each number of the state an exponential and four multiply-adds, each as two operations.</summary>
+    /// <summary>A token's matrix products, and for each number of the state an exponential and four multiply-adds, each as two operations. Kept, in
+    /// channels: both parts of the projection in, the convolution's input, output and activation, three of the time step's softplus, the scan's
+    /// output, the activated gate, and their product; and what the scan's parameters are made of, and every 64th state.</summary>
     public static LayerCost Cost(MambaMixerSettings settings, long length)
     {
         var (width, inner, state, rank) = ((double)settings.Width, (double)settings.Inner, (double)settings.State, (double)settings.TimeStepRank);
         var matrices = (3 * width * inner) + (inner * (rank + (2 * state))) + (rank * inner);
         var scan = inner * (settings.Convolution + (5 * state));
-        return new(2 * length * (matrices + scan), length * (width + (9 * inner) + (2 * (rank + (2 * state))) + (inner * state / 64)));
+        return new(2 * length * (matrices + scan), length * ((11 * inner) + (2 * (rank + (2 * state))) + (inner * state / 64)));
     }
 
     private torch.Tensor Normalize(torch.Tensor input, torch.Tensor? weight) =>

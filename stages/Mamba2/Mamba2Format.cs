@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Pipeline.Core;
 using Pipeline.Core.Jobs;
@@ -100,10 +99,8 @@ internal sealed class Mamba2Format : IHuggingFaceFormat
         _ => throw config.Wrong("time_step_limit", "a lowest and a highest time step"),
     };
 
-    private static int LayerCount(IEnumerable<string> names) => names
-        .Where(name => name.StartsWith(Layers, StringComparison.Ordinal))
-        .Select(name => int.Parse(name.AsSpan(Layers.Length, name.IndexOf('.', Layers.Length) - Layers.Length), CultureInfo.InvariantCulture))
-        .Max() + 1;
+    private static int LayerCount(IEnumerable<string> names) =>
+        names.Where(name => name.StartsWith(Layers, StringComparison.Ordinal)).Select(name => name[Layers.Length..].Split('.')[0]).Distinct().Count();
 
     private static IReadOnlyList<long> Shape(
         HuggingFaceConfig config, IReadOnlyDictionary<string, IReadOnlyList<long>> shapes, int dimensions, params string[] names)

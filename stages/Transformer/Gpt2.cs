@@ -47,7 +47,8 @@ public sealed class Gpt2 : IArchitecture
                 .. Linear($"{name}.mlp.c_fc", 4L * width, width, settings, Deviation),
                 .. Linear($"{name}.mlp.c_proj", width, 4L * width, settings, residual),
             ],
-            new(settings.Context * ((2 * matrices) + (4.0 * settings.Context * width)), 17.0 * settings.Context * width),
+            // Kept, in widths: the input, both norms and the sum between, queries, keys, values and what they mix, and twice the hidden layer.
+            new(settings.Context * ((2 * matrices) + (4.0 * settings.Context * width)), 16.0 * settings.Context * width),
             parameters => new Gpt2Block(settings, name, parameters));
     }
 

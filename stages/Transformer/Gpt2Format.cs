@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Pipeline.Core;
 using Pipeline.Core.Jobs;
 using Pipeline.Tensors.Models.HuggingFace;
 
@@ -34,6 +35,11 @@ internal sealed class Gpt2Format : IHuggingFaceFormat
     public JsonObject Write(ModelSettings settings, int vocabulary)
     {
         var gpt2 = (Gpt2Settings)settings;
+        if (!gpt2.Bias)
+        {
+            throw new BadInputException("model.bias is false; Hugging Face's GPT2LMHeadModel has biases.");
+        }
+
         return new()
         {
             ["architectures"] = new JsonArray("GPT2LMHeadModel"),

@@ -42,7 +42,7 @@ internal sealed class LlamaFormat : IHuggingFaceFormat
             Vocabulary: Rows("model.embed_tokens.weight", "vocab_size"));
         return ReadRope(config, settings);
 
-        int Rows(string tensor, string key) => shapes.TryGetValue(tensor, out var shape) ? (int)shape[0] : config.Int(key);
+        int Rows(string tensor, string key) => shapes.TryGetValue(tensor, out var shape) && shape.Count == 2 ? checked((int)shape[0]) : config.Int(key);
     }
 
     public JsonObject Write(ModelSettings settings, int vocabulary)

@@ -1,7 +1,9 @@
+using System.Globalization;
+using System.Text.Json;
 using Pipeline.Core.Configuration;
 using Pipeline.Core.Jobs;
 using Pipeline.Runtime.Runs;
-using Pipeline.Stages.Transformer;
+using Pipeline.Stages;
 
 namespace Pipeline.Cli.Tests;
 
@@ -11,13 +13,59 @@ public class DocsTests
     [Fact]
     public void Every_key_of_a_job_file_is_listed_with_its_default()
     {
-        var documented = File.ReadLines(Path.Combine(Command.Repository, "framework", "docs", "job-file.md"))
-            .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
-            .Select(line => line.Split('|')[1].Trim(' ', '`'));
+        var documented = Rows(Text("job-file.md")).Select(row => row.Key);
         var job = new JobFile(
-            new(), new Gpt2Settings("gpt2", 1, 1, 1, 1, Vocabulary: 1), new(["x"], Cache: "x"), new(), Everything, new(), new(), new(), new());
+            new(), new CommonSettings("gpt2", 1, 1, 1, 1), new(["x"], Cache: "x"), new(), Everything, new(), new(), new(), new());
         Assert.Equal(Keys(SettingsWriter.Write(job)).Order(), documented.Order());
     }
+
+    public static TheoryData<string> FamilyNames => [.. Families.All.Select(family => family.Name)];
+
+    /// <summary>By the family's own record of settings, so that a family or a key cannot come without its documentation.</summary>
+    [Theory]
+    [MemberData(nameof(FamilyNames))]
+    public void Every_key_of_a_family_is_listed_with_its_default(string name)
+    {
+        var sections = Text("models.md").Split("\n## ");
+        var common = Rows(sections[0]).Select(row => row.Key["model.".Length..]).ToHashSet(StringComparer.Ordinal);
+        var section = sections.SingleOrDefault(text => text.Contains($"\n`model.architecture = {name}`", StringComparison.Ordinal));
+        Assert.True(section is not null, $"framework/docs/models.md has no section whose text begins with `model.architecture = {name}`.");
+        var parameters = Families.All.Single(family => family.Name == name).Settings.GetConstructors()
+            .MaxBy(constructor => constructor.GetParameters().Length)!.GetParameters();
+        var documented = Rows(section).ToDictionary(row => row.Key, row => row.Default, StringComparer.Ordinal);
+        Assert.Equal(
+            parameters.Select(parameter => JsonNamingPolicy.KebabCaseLower.ConvertName(parameter.Name!)).Where(key => !common.Contains(key)).Order(), documented.Keys.Order());
+        foreach (var parameter in parameters)
+        {
+            if (!documented.TryGetValue(JsonNamingPolicy.KebabCaseLower.ConvertName(parameter.Name!), out var shown))
+            {
+                continue;
+            }
+
+            switch (parameter.HasDefaultValue ? parameter.DefaultValue : "*required*")
+            {
+                case null:
+                    Assert.NotEqual("", shown);   // in words
+                    break;
+                case bool flag:
+                    Assert.Equal(flag ? "`true`" : "`false`", shown);
+                    break;
+                case "*required*":
+                    Assert.Equal("*required*", shown);
+                    break;
+                case string word:
+                    Assert.Equal($"`{word}`", shown);
+                    break;
+                case var number:
+                    Assert.Equal(Convert.ToDouble(number, CultureInfo.InvariantCulture), double.Parse(shown.Trim('`'), CultureInfo.InvariantCulture));
+                    break;
+            }
+        }
+    }
+
+    /// <summary>The keys of <c>model</c> that all families have.</summary>
+    private sealed record CommonSettings(string Architecture, int Layers, int Width, int Context, int? Vocabulary)
+        : ModelSettings(Architecture, Layers, Width, Context, Vocabulary);
 
     /// <summary>Keys without a value are not written, so each has one.</summary>
     private static ParallelSettings Everything { get; } = new(Chunks: 1, ScheduleFile: "x", ActivationLimit: 1, MemoryLimit: "1", ShardOptimizer: true, Placement: ["x"]);
@@ -25,11 +73,19 @@ public class DocsTests
     [Fact]
     public void Every_key_of_a_metrics_line_is_listed()
     {
-        var text = File.ReadAllText(Path.Combine(Command.Repository, "framework", "docs", "run-directory.md"));
+        var text = Text("run-directory.md");
         var names = typeof(StepMetrics).GetProperties().Concat(typeof(StageMetrics).GetProperties())
-            .Select(property => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name));
+            .Select(property => JsonNamingPolicy.SnakeCaseLower.ConvertName(property.Name));
         Assert.All(names, name => Assert.Contains($"`{name}`", text, StringComparison.Ordinal));
     }
+
+    private static string Text(string name) => File.ReadAllText(Path.Combine(Command.Repository, "framework", "docs", name));
+
+    /// <summary>Of the tables whose rows begin with a key.</summary>
+    private static IEnumerable<(string Key, string Default)> Rows(string text) => text.Split('\n')
+        .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
+        .Select(line => line.Split('|'))
+        .Select(cells => (cells[1].Trim(' ', '`'), cells[2].Trim()));
 
     private static IEnumerable<string> Keys(string hocon)
     {

@@ -66,6 +66,23 @@ public sealed class PlanCommandTests : IDisposable
             Command.Run(folder.Path, "plan", "job.hocon", "--count", "--profile", "profile.json").Errors);
     }
 
+    /// <summary>The sizes that were published, from a job file of their own: no data, and no weights.</summary>
+    [Theory]
+    [InlineData("mamba, layers=24, width=768, context=2048, vocabulary=50280", 129_135_360)]
+    [InlineData("mamba, layers=48, width=2048, context=2048, vocabulary=50280", 1_372_178_432)]
+    [InlineData("mamba, layers=64, width=2560, context=2048, vocabulary=50280", 2_768_345_600)]
+    [InlineData("mamba2, layers=24, width=768, context=2048, vocabulary=50288", 128_989_632)]
+    [InlineData("mamba2, layers=48, width=2048, context=2048, vocabulary=50288", 1_343_757_312)]
+    [InlineData("mamba2, layers=64, width=2560, context=2048, vocabulary=50288", 2_702_599_680)]
+    [InlineData("llama, layers=32, width=4096, heads=32, inner=11008, context=2048, vocabulary=32000", 6_738_415_616)]
+    public void Published_models_have_their_number_of_parameters(string model, long parameters)
+    {
+        File.WriteAllText(folder.File("published.hocon"), $"model {{ architecture={model} }}\ndata {{ files = [none.txt] }}");
+        var count = Json("plan", "published.hocon", "--count", "--json");
+        Assert.Equal(parameters, count.GetProperty("parameters").GetInt64());
+        Assert.Equal(parameters, count.GetProperty("layers").EnumerateArray().Sum(layer => layer.GetProperty("parameters").GetInt64()));
+    }
+
     [Fact]
     public void A_memory_limit_rules_schedules_out_and_the_search_keeps_to_it()
     {

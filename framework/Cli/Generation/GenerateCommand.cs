@@ -14,15 +14,15 @@ internal static class GenerateCommand
     {
         var command = new Command("generate", "Write text with a trained model, its layers cut over stages.");
         var (model, prompts) = (new ModelArguments(command), new Prompts(command));
-        var tokens = new Option<int>("--tokens") { Description = "The most tokens to write behind each prompt (200).", DefaultValueFactory = _ => 200 };
+        var tokens = new Option<int>("--tokens") { Description = "The most tokens to write behind each prompt.", DefaultValueFactory = _ => 200 };
         var temperature = new Option<double>("--temperature")
         {
-            Description = "Divides the logits: less is more predictable, 0 takes the most likely token always (1).",
+            Description = "Divides the logits: less is more predictable, 0 takes the most likely token always.",
             DefaultValueFactory = _ => 1,
         };
         var topK = new Option<int?>("--top-k") { Description = "Choose from the so many most likely tokens only." };
         var topP = new Option<double?>("--top-p") { Description = "Choose from the fewest most likely tokens whose probabilities add up to this only." };
-        var seed = new Option<long>("--seed") { Description = "Another seed writes another text (1).", DefaultValueFactory = _ => 1 };
+        var seed = new Option<long>("--seed") { Description = "Another seed writes another text.", DefaultValueFactory = _ => 1 };
         var json = new Option<bool>("--json") { Description = "Print one JSON object, and nothing else on standard output." };
         foreach (var option in new Option[] { tokens, temperature, topK, topP, seed, json })
         {

@@ -13,15 +13,16 @@ internal static class ExportCommand
 {
     private const string Sizes = "a size such as 500MB, 5GB or 4GiB";
 
+    private const long DefaultShard = 5_000_000_000;
+
     public static Command Create()
     {
         var checkpoint = new Argument<string>("CHECKPOINT") { Description = "A checkpoint's folder, or a run directory for its newest." };
         var directory = new Argument<string>("DIRECTORY") { Description = "The folder to write config.json, weights and tokenizer to." };
-        var shard = new Option<long>("--shard-size")
+        var shard = new Option<long?>("--shard-size")
         {
-            Description = "Larger weights go into several files with an index.",
-            DefaultValueFactory = _ => 5_000_000_000,
-            CustomParser = Size,
+            Description = "Larger weights go into several files with an index; 5GB without it.",
+            CustomParser = result => Size(result),
         };
         var overwrite = new Option<bool>("--overwrite") { Description = "Replace a model that is in the folder." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object instead of text." };
@@ -31,7 +32,7 @@ internal static class ExportCommand
             LibTorch.Load();
             var exported = new HuggingFaceExport(
                     parsed.GetRequiredValue(checkpoint), Families.All, damage => Console.Error.WriteLine($"A checkpoint was passed over: {damage}"))
-                .Write(parsed.GetRequiredValue(directory), parsed.GetValue(shard), parsed.GetValue(overwrite));
+                .Write(parsed.GetRequiredValue(directory), parsed.GetValue(shard) ?? DefaultShard, parsed.GetValue(overwrite));
             parsed.InvocationConfiguration.Output.Write(parsed.GetValue(json) ? JsonOutput.Of(exported) : Text(exported));
             return ExitCode.Done;
         });

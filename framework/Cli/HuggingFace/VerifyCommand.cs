@@ -52,7 +52,9 @@ internal static class VerifyCommand
         return $"{what} from Hugging Face's by {Number(by)}; allowed is {Number(most)}.";
     }
 
-    private static string Number(double? value) => value is { } number ? number.ToString("0.0e-0", CultureInfo.InvariantCulture) : "something that is no number";
+    private static string Number(double? value) => value is { } number
+        ? number == 0 ? "0" : number.ToString("0.0e-0", CultureInfo.InvariantCulture)
+        : "something that is no number";
 
     private static int Number(ArgumentResult result)
     {

@@ -66,7 +66,7 @@ internal static class LayerCount
 
         foreach (var layer in layers)
         {
-            table.AddRow(layer.Name.EscapeMarkup(), Text($"{layer.Parameters:N0}"), Text($"{layer.ForwardFlops:0.00e0}"), Text($"{layer.Activations:N0}"));
+            table.AddRow(layer.Name.EscapeMarkup(), Text($"{layer.Parameters:N0}"), layer.ForwardFlops == 0 ? "0" : Text($"{layer.ForwardFlops:0.00e0}"), Text($"{layer.Activations:N0}"));
         }
 
         console.Write(table);

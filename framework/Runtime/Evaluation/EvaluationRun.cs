@@ -33,7 +33,8 @@ public sealed class EvaluationRun : IDisposable
         this.model = model;
         this.batches = batches ?? model.Job.Evaluation.Batches;
         (var cuts, devices) = model.Place(stages, device);
-        var tokenizer = model.Vocabulary.Tokenizer ?? throw new BadInputException("The model has no tokenizer, so no text can be evaluated.");
+        var tokenizer = model.Vocabulary.Tokenizer ?? throw new BadInputException(
+            "The model has no tokenizer, so no text can be evaluated; one comes along when a model is imported from a folder that has its files.");
         if (files is null && model.Checkpoint.Manifest.IsImport)
         {
             throw new BadInputException("The model was imported and has no data of its own; name files with --data.");

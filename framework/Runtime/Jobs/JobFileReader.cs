@@ -14,11 +14,7 @@ public static class JobFileReader
     /// <param name="place">What every sentence about the text begins with.</param>
     public static JobFile Parse(string text, string place, IReadOnlyList<string> overrides, IReadOnlyDictionary<string, Type> architectures)
     {
-        var root = HoconTree.Read(HoconSyntax.PlainFile(text, place), place);
-        foreach (var given in overrides)
-        {
-            root = root.Overlay(SettingOverride.Parse(given));
-        }
-        return JobFileBinder.Bind(root, architectures);
+        var file = HoconTree.Read(HoconSyntax.PlainFile(text, place), place);
+        return JobFileBinder.Bind(JobFileBinder.Overlay(file, overrides.Select(SettingOverride.Parse), architectures), architectures);
     }
 }

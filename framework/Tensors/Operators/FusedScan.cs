@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace Pipeline.Tensors.Operators;
 
 /// <summary><see cref="SelectiveScanKernel"/> as an autograd function. Arguments as in <see cref="SelectiveScan.Run"/>, all float32, contiguous
-/// and on the CPU.</summary>
+/// and on the CPU. Output and state are one tensor to libtorch's engine: of two it would leave the gradient of one that is not used undefined, and
+/// TorchSharp counts what stands for an undefined tensor as alive for ever.</summary>
 internal sealed class FusedScan : autograd.MultiTensorFunction<FusedScan>
 {
     private const int Arguments = 8;
@@ -29,21 +30,19 @@ internal sealed class FusedScan : autograd.MultiTensorFunction<FusedScan>
         Tensor?[] tensors = [input, timeStep, a, b, c, d, initialState, starts];
         if (is_grad_enabled() && tensors.Any(tensor => tensor is not null && tensor.requires_grad))
         {
-            var results = apply(tensors);
-            return (results[0], results[1]);
+            return Parts(apply(tensors)[0], input, a);
         }
 
-        var (output, state, _) = SelectiveScanKernel.Forward(tensors, get_num_threads(), keep: false);
-        return (output, state);
+        return Parts(SelectiveScanKernel.Forward(tensors, get_num_threads(), keep: false).OutputAndState, input, a);
     }
 
     public override List<Tensor> forward(autograd.AutogradContext ctx, params object[] vars)
     {
         Tensor?[] tensors = [.. vars.Select(value => (Tensor?)value)];
-        var (output, state, kept) = SelectiveScanKernel.Forward(tensors, get_num_threads(), keep: true);
+        var (both, kept) = SelectiveScanKernel.Forward(tensors, get_num_threads(), keep: true);
         ctx.set_materialize_grads(false);
         ctx.save_for_backward([.. tensors!, kept!]);
-        return [output, state];
+        return [both];
     }
 
     public override List<Tensor> backward(autograd.AutogradContext ctx, List<Tensor> grad_outputs)
@@ -58,7 +57,7 @@ internal sealed class FusedScan : autograd.MultiTensorFunction<FusedScan>
             using var scope = NewDisposeScope();
             var saved = ctx.get_saved_variables();
             var gradients = SelectiveScanKernel.Backward(
-                [.. saved.Take(saved.Count - 1)], saved[^1], Defined(grad_outputs[0]), Defined(grad_outputs[1]), get_num_threads());
+                [.. saved.Take(saved.Count - 1)], saved[^1], grad_outputs[0].contiguous(), get_num_threads());
             foreach (var gradient in gradients)
             {
                 gradient?.MoveToOuterDisposeScope();
@@ -75,5 +74,10 @@ internal sealed class FusedScan : autograd.MultiTensorFunction<FusedScan>
         }
     }
 
-    private static Tensor? Defined(Tensor gradient) => gradient.IsInvalid ? null : gradient.contiguous();
+    private static (Tensor Output, Tensor State) Parts(Tensor both, Tensor input, Tensor a)
+    {
+        long[] state = [input.shape[0], input.shape[2], a.shape[1]];
+        var parts = both.split([input.NumberOfElements, state[0] * state[1] * state[2]]);
+        return (parts[0].view(input.shape), parts[1].view(state));
+    }
 }

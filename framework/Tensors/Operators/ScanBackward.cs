@@ -18,8 +18,8 @@ internal readonly unsafe struct ScanGradients(float* input, float* timeStep, flo
 /// <summary>The backward of a selective scan: chunk by chunk from the end, the states of a chunk computed again from the one that was kept
 /// before it.</summary>
 /// <param name="kept">The forward's.</param>
-/// <param name="outputGradient">(sequences, length, channels) or null.</param>
-/// <param name="stateGradient">(sequences, channels, N) or null.</param>
+/// <param name="outputGradient">(sequences, length, channels).</param>
+/// <param name="stateGradient">(sequences, channels, N).</param>
 internal sealed unsafe class ScanBackward(ScanMemory scan, float* kept, float* outputGradient, float* stateGradient, ScanGradients gradients)
 {
     private const int Steps = ScanMemory.ChunkLength;
@@ -118,7 +118,7 @@ internal sealed unsafe class ScanBackward(ScanMemory scan, float* kept, float* o
         {
             var at = scan.Offset(sequence, t, block);
             var (step, input) = (ScanMemory.Load(scan.TimeStep + at, width), ScanMemory.Load(scan.Input + at, width));
-            var outer = outputGradient == null ? default : ScanMemory.Load(outputGradient + at, width);
+            var outer = ScanMemory.Load(outputGradient + at, width);
             var row = (((long)sequence * scan.Length) + t) * states;
             var b = scan.B + row;
             var c = scan.C + row;

@@ -14,6 +14,12 @@ internal sealed record ScanShape(
 
     public long Heads => Groups * HeadsPerGroup;
 
+    public long[] Output => [Sequences, Length, Heads, HeadSize];
+
+    public long OutputElements => Sequences * Length * Heads * HeadSize;
+
+    public long StateElements => Sequences * Heads * HeadSize * StateSize;
+
     public long[] State => [Sequences, Heads, HeadSize, StateSize];
 
     public static ScanShape Of(Tensor input, Tensor b, int chunk)
@@ -27,6 +33,13 @@ internal sealed record ScanShape(
 
         var (length, heads, groups) = (input.shape[1], input.shape[2], b.shape[2]);
         return new(input.shape[0], length, groups, heads / groups, input.shape[3], b.shape[3], Math.Min(chunk, length), input.device_type == DeviceType.CPU);
+    }
+
+    /// <summary>Output and last state, which lie one behind the other in one dimension.</summary>
+    public (Tensor Output, Tensor State) Parts(Tensor both)
+    {
+        var parts = both.split([OutputElements, StateElements]);
+        return (parts[0].view(Output), parts[1].view(State));
     }
 
     /// <summary>The chunks in order, those that are computed together as one.</summary>

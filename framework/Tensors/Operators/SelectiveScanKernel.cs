@@ -10,24 +10,24 @@ internal static unsafe class SelectiveScanKernel
 {
     /// <summary>Arguments in the order of <see cref="SelectiveScan.Run"/>.</summary>
     /// <param name="keep">Keep what the backward needs.</param>
-    public static (Tensor Output, Tensor State, Tensor? Kept) Forward(Tensor?[] tensors, int threads, bool keep)
+    /// <returns>The output and behind it the last state, in one dimension.</returns>
+    public static (Tensor OutputAndState, Tensor? Kept) Forward(Tensor?[] tensors, int threads, bool keep)
     {
         var scan = new ScanMemory(tensors);
-        var output = empty([scan.Sequences, scan.Length, scan.Channels], ScalarType.Float32);
-        var state = empty([scan.Sequences, scan.Channels, scan.States], ScalarType.Float32);
+        var outputs = scan.Sequences * scan.Length * scan.Channels;
+        var both = empty([outputs + (scan.Sequences * scan.Channels * scan.States)], ScalarType.Float32);
         var kept = keep ? empty([scan.Sequences, scan.Chunks, scan.Blocks, scan.States, ScanMemory.Lanes], ScalarType.Float32) : null;
-        var forward = new ScanForward(scan, Address(output), Address(state), Address(kept));
+        var forward = new ScanForward(scan, Address(both), Address(both) + outputs, Address(kept));
         WorkUnits.Run(scan.Units, threads, ScanForward.ScratchBytes(scan), forward.Run);
         GC.KeepAlive(tensors);
-        return (output, state, kept);
+        return (both, kept);
     }
 
     /// <param name="tensors">Those of the forward.</param>
     /// <param name="kept">What it has kept.</param>
-    /// <param name="outputGradient">Null: zeros.</param>
-    /// <param name="stateGradient">Of the last state; null: zeros.</param>
+    /// <param name="gradient">Of output and state, as they are returned.</param>
     /// <returns>A gradient for each of <paramref name="tensors"/>; null where there is none.</returns>
-    public static Tensor?[] Backward(Tensor?[] tensors, Tensor kept, Tensor? outputGradient, Tensor? stateGradient, int threads)
+    public static Tensor?[] Backward(Tensor?[] tensors, Tensor kept, Tensor gradient, int threads)
     {
         var scan = new ScanMemory(tensors);
         var (input, timeStep) = (empty_like(tensors[0]!), empty_like(tensors[0]!));
@@ -37,10 +37,10 @@ internal static unsafe class SelectiveScanKernel
         var d = empty([1, scan.Sequences, scan.Channels], ScalarType.Float32);
         var initialState = empty([scan.Sequences, scan.Channels, scan.States], ScalarType.Float32);
         var backward = new ScanBackward(
-            scan, Address(kept), Address(outputGradient), Address(stateGradient),
+            scan, Address(kept), Address(gradient), Address(gradient) + (scan.Sequences * scan.Length * scan.Channels),
             new(Address(input), Address(timeStep), Address(a), Address(b), Address(c), Address(d), Address(initialState)));
         WorkUnits.Run(scan.Units, threads, ScanBackward.ScratchBytes(scan), backward.Run);
-        GC.KeepAlive((tensors, kept, outputGradient, stateGradient));
+        GC.KeepAlive((tensors, kept, gradient));
         return
         [
             input, timeStep, AddUp(a).squeeze(0), AddUp(b), AddUp(c),

@@ -59,11 +59,16 @@ public static class StateSpaceDual
         if (is_grad_enabled() && arguments.Any(argument => argument.requires_grad))
         {
             StateSpaceDualFunction.ThrowFailure();
-            var results = StateSpaceDualFunction.apply([.. arguments, chunk]);
-            return (results[0], results[1]);
+            return Parts(StateSpaceDualFunction.apply([.. arguments, chunk])[0]);
         }
 
-        return new StateSpaceScan(shape, arguments).Forward(keep: null);
+        return Parts(new StateSpaceScan(shape, arguments).Forward(keep: null));
+
+        (Tensor Output, Tensor State) Parts(Tensor both)
+        {
+            var (output, state) = shape.Parts(both);
+            return (output.to(input.dtype), state);
+        }
     }
 
     private static void Check(ScanShape shape, Tensor weight, Tensor decay, Tensor b, Tensor c, Tensor? d, Tensor? initialState)

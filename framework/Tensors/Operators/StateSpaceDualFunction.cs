@@ -3,14 +3,16 @@ using static TorchSharp.torch;
 namespace Pipeline.Tensors.Operators;
 
 /// <summary>The state-space scan in libtorch's graph. An exception that left <see cref="backward"/> would end the process: it is kept for the
-/// next forward, and the gradients stay undefined.</summary>
+/// next forward, and the gradients stay undefined. Output and state are one tensor to libtorch's engine: of two it would leave the gradient of one
+/// that is not used undefined, and TorchSharp counts what stands for an undefined tensor as alive for ever.</summary>
 internal sealed class StateSpaceDualFunction : autograd.MultiTensorFunction<StateSpaceDualFunction>
 {
     private const string ChunkKey = "chunk";
 
     private static Exception? failure;
 
-    /// <summary>The gradients of this thread's last backward: libtorch takes them after the call, when nothing else holds their wrappers.</summary>
+    /// <summary>The gradients of this thread's last backward: libtorch takes them after the call. In one dispose scope around the backward of many
+    /// layers the gradients of all would stay; what is the last goes with that scope.</summary>
     [ThreadStatic]
     private static IReadOnlyList<Tensor>? handedOver;
 
@@ -30,11 +32,11 @@ internal sealed class StateSpaceDualFunction : autograd.MultiTensorFunction<Stat
         Tensor[] arguments = [.. vars.OfType<Tensor>()];
         var chunk = (int)vars[^1];
         var kept = new List<Tensor>();
-        var (output, state) = new StateSpaceScan(ScanShape.Of(arguments[0], arguments[3], chunk), arguments).Forward(kept);
+        var both = new StateSpaceScan(ScanShape.Of(arguments[0], arguments[3], chunk), arguments).Forward(kept);
         ctx.set_materialize_grads(false);   // what it would copy the shape from may be disposed by then
         ctx.save_data(ChunkKey, chunk);
         ctx.save_for_backward([.. arguments, .. kept]);
-        return [output, state];
+        return [both];
     }
 
     public override List<Tensor> backward(autograd.AutogradContext ctx, List<Tensor> grad_outputs)
@@ -51,10 +53,10 @@ internal sealed class StateSpaceDualFunction : autograd.MultiTensorFunction<Stat
             var saved = ctx.get_saved_variables();
             Tensor[] arguments = [.. saved.Take(7)];
             var scan = new StateSpaceScan(ScanShape.Of(arguments[0], arguments[3], (int)ctx.get_data(ChunkKey)), arguments);
-            handedOver = scan.Backward(saved[7..], Defined(grad_outputs[0]), Defined(grad_outputs[1]));
+            handedOver = scan.Backward(saved[7..], grad_outputs[0].contiguous());
             foreach (var gradient in handedOver)
             {
-                gradient.DetachFromDisposeScope();
+                gradient.MoveToOuterDisposeScope();
             }
 
             return [.. handedOver, null!];
@@ -67,6 +69,4 @@ internal sealed class StateSpaceDualFunction : autograd.MultiTensorFunction<Stat
             return [.. Enumerable.Repeat<Tensor>(null!, 8)];
         }
     }
-
-    private static Tensor? Defined(Tensor gradient) => gradient.IsInvalid ? null : gradient;
 }

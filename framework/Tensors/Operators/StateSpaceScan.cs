@@ -13,10 +13,12 @@ internal sealed class StateSpaceScan(ScanShape shape, IReadOnlyList<Tensor> argu
     private readonly Tensor skip = arguments[5].view(shape.Groups, shape.HeadsPerGroup, 1);
 
     /// <param name="keep">Takes what the backward needs: for each span the states before its chunks, and what they add to the output.</param>
-    public (Tensor Output, Tensor State) Forward(List<Tensor>? keep)
+    /// <returns>As <see cref="ScanShape.Parts"/> takes them apart, in float32.</returns>
+    public Tensor Forward(List<Tensor>? keep)
     {
         using var scope = NewDisposeScope();
-        var output = empty(input.shape, input.dtype, input.device);
+        var both = empty([shape.OutputElements + shape.StateElements], ScalarType.Float32, input.device);
+        var (output, last) = shape.Parts(both);
         var state = Grouped(arguments[6]);
         foreach (var span in spans)
         {
@@ -27,20 +29,20 @@ internal sealed class StateSpaceScan(ScanShape shape, IReadOnlyList<Tensor> argu
         }
 
         scope.MoveToOuter(keep ?? []);
-        return scope.MoveToOuter(output, state.reshape(shape.State).clone());
+        last.copy_(state.reshape(shape.State));
+        return scope.MoveToOuter(both);
     }
 
     /// <param name="kept">By <see cref="Forward(List{Tensor}?)"/>.</param>
-    /// <param name="outputGradient">Null: zero.</param>
-    /// <param name="stateGradient">Null: zero.</param>
+    /// <param name="gradient">Of what the forward returns.</param>
     /// <returns>The arguments' gradients, in their order.</returns>
-    public IReadOnlyList<Tensor> Backward(IReadOnlyList<Tensor> kept, Tensor? outputGradient, Tensor? stateGradient)
+    public IReadOnlyList<Tensor> Backward(IReadOnlyList<Tensor> kept, Tensor gradient)
     {
         using var scope = NewDisposeScope();
         Tensor[] gradients = [.. arguments.Take(6).Select(argument => empty(argument.shape, argument.dtype, argument.device))];
         gradients[5].zero_();
-        var dy = outputGradient ?? zeros(input.shape, input.dtype, input.device);
-        var state = Grouped(stateGradient ?? zeros(shape.State, ScalarType.Float32, input.device));
+        var (dy, last) = shape.Parts(gradient);
+        var state = Grouped(last);
         for (var index = spans.Count - 1; index >= 0; index--)
         {
             using var inner = NewDisposeScope();

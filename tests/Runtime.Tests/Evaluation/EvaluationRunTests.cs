@@ -24,7 +24,7 @@ public sealed class EvaluationRunTests : IDisposable
     public async Task The_loss_is_that_of_the_training_to_the_last_bit(string layout)
     {
         await run.RunAsync([.. layout.Split("},").Select((part, i) => i == 0 ? part.TrimEnd('}') + "}" : part), "evaluation={every=5,batches=4}"]);
-        var before = Tensor.TotalCount;
+        var before = Alone.LiveTensors();
         var expected = run.Steps[^1].ValidationLoss;
         Assert.NotNull(expected);
         foreach (var stages in new int?[] { null, 1, 4 })

@@ -12,7 +12,7 @@ public sealed class GenerationRunTests : IDisposable
 {
     private static readonly long[][] Prompts = [[4, 8, 15, 16, 23], [1], [2, 3, 5, 7, 11, 13], [9, 9], [30, 20, 10], [0, 1, 2], [6]];
 
-    private readonly long before = Tensor.TotalCount;
+    private readonly long before = Alone.LiveTensors();
 
     public static TheoryData<string, int> FamiliesAndStages => SmallModel.FamiliesAndStages;
 

@@ -18,19 +18,21 @@ internal static class SmallModel
 {
     public const int Rows = 31;
 
-    /// <summary>By <c>model.architecture</c>: three layers or more, so that three stages have some each. A family that is not here fails its tests.</summary>
+    /// <summary>By <c>model.architecture</c>: four layers or more, so that four stages have some each. A family that is not here fails its tests.</summary>
     private static readonly Dictionary<string, ModelSettings> Settings = new(StringComparer.Ordinal)
     {
-        ["llama"] = new LlamaSettings("llama", Layers: 3, Width: 32, Heads: 4, Context: 24, KeyValueHeads: 2, Inner: 48),
-        ["mamba"] = new MambaSettings("mamba", Layers: 3, Width: 32, Context: 24, State: 8),
-        ["mamba2"] = new Mamba2Settings("mamba2", Layers: 3, Width: 32, Context: 24, State: 16, HeadSize: 16, Chunk: 8),
-        ["mamba3"] = new Mamba3Settings("mamba3", Layers: 3, Width: 32, Context: 24, State: 16, HeadSize: 16, Chunk: 8),
+        ["gpt2"] = new Gpt2Settings("gpt2", Layers: 4, Width: 32, Heads: 4, Context: 24),
+        ["llama"] = new LlamaSettings("llama", Layers: 4, Width: 32, Heads: 4, Context: 24, KeyValueHeads: 2, Inner: 48),
+        ["mamba"] = new MambaSettings("mamba", Layers: 4, Width: 32, Context: 24, State: 32, Convolution: 6),
+        ["mamba2"] = new Mamba2Settings("mamba2", Layers: 4, Width: 32, Context: 24, State: 16, HeadSize: 16, Chunk: 8),
+        ["mamba3"] = new Mamba3Settings("mamba3", Layers: 4, Width: 32, Context: 24, State: 16, HeadSize: 16, Chunk: 8),
         ["jamba"] = new JambaSettings(
-            "jamba", Layers: 3, Width: 32, Heads: 4, Context: 24, KeyValueHeads: 2, Inner: 48, AttentionPeriod: 2, AttentionOffset: 1, Experts: 4, State: 8),
+            "jamba", Layers: 4, Width: 32, Heads: 4, Context: 24, KeyValueHeads: 2, Inner: 48, AttentionPeriod: 2, AttentionOffset: 1, Experts: 4, State: 8),
         ["hybrid"] = new HybridSettings(
             "hybrid", "Mm*-E", Width: 32, Context: 24, Heads: 4, KeyValueHeads: 2, Inner: 48, State: 8, MambaHeadSize: 16, Chunk: 8, Experts: 4),
-        ["gpt2"] = new Gpt2Settings("gpt2", Layers: 3, Width: 32, Heads: 4, Context: 24),
     };
+
+    public static TheoryData<string> FamilyNames => [.. Families.All.Select(family => family.Name)];
 
     /// <summary>Each family with each number of stages.</summary>
     public static TheoryData<string, int> FamiliesAndStages => new(
@@ -38,11 +40,11 @@ internal static class SmallModel
         from stages in new[] { 1, 3 }
         select (family.Name, stages));
 
-    public static ModelDefinition Define(string family)
-    {
-        Assert.True(Settings.ContainsKey(family), $"The family {family} needs small settings here, so that what it generates is tested.");
-        return Families.All.Single(one => one.Name == family).Define(Settings[family], Rows);
-    }
+    public static ModelSettings SettingsOf(string family) => Settings.TryGetValue(family, out var settings)
+        ? settings
+        : throw new InvalidOperationException($"The family {family} needs small settings in {nameof(SmallModel)}, so that what every family promises is tested of it too.");
+
+    public static ModelDefinition Define(string family) => Families.All.Single(one => one.Name == family).Define(SettingsOf(family), Rows);
 
     public static GenerationPlan Plan(string family = "gpt2", int stages = 1) => Plan(Define(family), stages);
 

@@ -1,7 +1,9 @@
+using Pipeline.Core;
 using Pipeline.Core.Configuration;
 using Pipeline.Core.Jobs;
 using Pipeline.Runtime.Jobs;
 using Pipeline.Stages;
+using Pipeline.Stages.Mamba;
 using Pipeline.Stages.Transformer;
 
 namespace Pipeline.Runtime.Tests.Jobs;
@@ -48,6 +50,27 @@ public sealed class JobFileReaderTests : IDisposable
         Assert.Equal(["a", "b c"], job.Data.Files);
         Assert.Equal(new BatchSettings(4, 2), job.Batch);
         Assert.False(((Gpt2Settings)job.Model).Bias);
+    }
+
+    /// <summary>Keys that only the file's own architecture has go; what is nobody's, or was set beside the architecture, is still refused.</summary>
+    [Fact]
+    public void Another_architecture_takes_those_of_the_files_keys_that_it_has()
+    {
+        Assert.Equal(new LlamaSettings("llama", 4, 128, 4, 64, TieEmbeddings: true), Read(JobFolder.Quickstart, "model.architecture=llama").Model);
+        Assert.Equal(new MambaSettings("mamba", 4, 128, 64, State: 8, Bias: true), Read(JobFolder.Quickstart, "model.state=8", "model.architecture=mamba").Model);
+        Assert.StartsWith(
+            "--set: model.heads is not a key of model", Refusal(JobFolder.Quickstart, "model.architecture=mamba", "model.heads=4"), StringComparison.Ordinal);
+        Assert.Contains(
+            ": model.hads is not a key of model", Refusal($"{JobFolder.Quickstart}\nmodel.hads = 4", "model.architecture=mamba"), StringComparison.Ordinal);
+        Assert.Contains(
+            ": model.heads is not a key of model",
+            Refusal(JobFolder.Quickstart.Replace("architecture = gpt2", "architecture = mamba", StringComparison.Ordinal)),
+            StringComparison.Ordinal);
+
+        string Refusal(string text, params string[] overrides) => Assert.Throws<BadInputException>(() => Read(text, overrides)).Message;
+
+        JobFile Read(string text, params string[] overrides) => JobFileReader.Parse(
+            text, "job.hocon", overrides, Families.All.ToDictionary(family => family.Name, family => family.Settings, StringComparer.Ordinal));
     }
 
     [Fact]

@@ -15,7 +15,7 @@ public class ReplicaFailureTests
     public async Task A_failing_stage_of_a_replica_ends_the_run_and_leaves_nothing(int stage, ActionKind kind, string action)
     {
         using var run = new TestRun();
-        var before = Tensor.TotalCount;
+        var before = Alone.LiveTensors();
         var summary = await run.RunReplicasAsync(
             false, ["batch.micro-batches=6", "parallel={replicas=2,stages=2}"],
             (replica, index, executor) => (replica, index) == (1, stage) ? new FailingExecutor(executor, stage, kind) : executor,
@@ -32,7 +32,7 @@ public class ReplicaFailureTests
         using var run = new TestRun();
         var counts = new List<long>();
         run.OnStep = step => counts.Add(Tensor.TotalCount);
-        var before = Tensor.TotalCount;
+        var before = Alone.LiveTensors();
         await run.RunAsync($"parallel={{replicas=2,{layout}}}", "job.steps=60", "evaluation={every=1,batches=1}");
         Assert.Equal(before, Tensor.TotalCount);
         Assert.Equal(60, counts.Count);

@@ -1,6 +1,9 @@
 using System.Text.Json;
+using Pipeline.Core.Configuration;
+using Pipeline.Core.Jobs;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
+using Pipeline.Stages;
 using Pipeline.Stages.Transformer;
 using Pipeline.Tests;
 
@@ -12,12 +15,13 @@ internal sealed class TestRun : IDisposable
     private readonly TemporaryFolder folder = new();
 
     /// <param name="text">The data; some made-up text without it.</param>
-    public TestRun(string? text = null)
+    /// <param name="model">A small GPT-2 without it.</param>
+    public TestRun(string? text = null, ModelSettings? model = null)
     {
         File.WriteAllText(folder.File("text.txt"), text ?? string.Join(' ', Enumerable.Range(0, 4000).Select(i => $"{i * 7919 % 1000} ist {i % 17}")));
         File.WriteAllText(folder.File("job.hocon"), $$"""
             job       { name = test, seed = 3, steps = 12, directory = "{{Directory}}" }
-            model     { architecture = gpt2, layers = 4, width = 32, heads = 2, context = 16 }
+            model     { {{SettingsWriter.Write(model ?? new Gpt2Settings("gpt2", Layers: 4, Width: 32, Heads: 2, Context: 16)).Trim().ReplaceLineEndings(", ")}} }
             data      { files = ["text.txt"], tokenizer = chars }
             batch     { sequences = 12, micro-batches = 4 }
             optimizer { warmup-steps = 5 }
@@ -37,7 +41,7 @@ internal sealed class TestRun : IDisposable
     /// <summary>Called with each step's metrics on the coordinator's thread.</summary>
     public Action<StepMetrics>? OnStep { get; set; }
 
-    public TrainingPlan Plan(bool resume, params string[] overrides) => new(folder.File("job.hocon"), overrides, [new Gpt2()], resume);
+    public TrainingPlan Plan(bool resume, params string[] overrides) => new(folder.File("job.hocon"), overrides, Families.All, resume);
 
     public Task<RunSummary> RunAsync(params string[] overrides) => RunAsync(false, overrides, null, CancellationToken.None);
 

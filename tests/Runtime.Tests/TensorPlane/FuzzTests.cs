@@ -18,7 +18,7 @@ public class FuzzTests
     public void Whatever_is_not_a_frame_is_refused()
     {
         var valid = Enumerable.Range(0, 8).Select(i => RawClient.Bytes(TestPlane.Name, RandomFrames.OfBytes(10 * i, i, i))).ToArray();
-        var (random, before, refused, memory) = (new Random(1), Tensor.TotalCount, 0, 0L);
+        var (random, before, refused, memory) = (new Random(1), Alone.LiveTensors(), 0, 0L);
         for (var i = 0; i < Frames; i++)
         {
             refused += IsRefused(Mutate(valid[i % valid.Length], random)) ? 1 : 0;
@@ -35,7 +35,7 @@ public class FuzzTests
     public async Task A_listening_plane_refuses_counts_and_goes_on()
     {
         using var plane = new TestPlane(Transport.Tcp);
-        var (random, before, lost) = (new Random(2), Tensor.TotalCount, 0);
+        var (random, before, lost) = (new Random(2), Alone.LiveTensors(), 0);
         for (var i = 0; i < Greetings; i++)
         {
             using var client = new RawClient(plane.Address);

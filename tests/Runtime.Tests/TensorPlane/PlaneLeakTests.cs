@@ -11,7 +11,7 @@ public class PlaneLeakTests
     [InlineData(Transport.Tls)]
     public async Task Links_that_end_and_links_that_break_leave_no_tensors(Transport transport)
     {
-        var before = Tensor.TotalCount;
+        var before = Alone.LiveTensors();
         for (var i = 0; i < 4; i++)
         {
             using var plane = new TestPlane(transport);
@@ -35,7 +35,7 @@ public class PlaneLeakTests
     [Fact]
     public async Task A_broken_connection_leaves_no_tensors()
     {
-        var before = Tensor.TotalCount;
+        var before = Alone.LiveTensors();
         for (var i = 0; i < 5; i++)
         {
             using var plane = new TestPlane(Transport.Tcp);

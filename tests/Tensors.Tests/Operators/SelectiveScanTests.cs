@@ -233,7 +233,11 @@ public class SelectiveScanTests
         {
             using var scope = NewDisposeScope();
             Gradients(SelectiveScan.Run, Arguments(2, 70, 20, 16, state: true, starts: true));
-            Call(SelectiveScan.Run, Arguments(2, 70, 20, 16, state: false, starts: false));
+            var arguments = Arguments(2, 70, 20, 16, state: false, starts: false);
+            Call(SelectiveScan.Run, arguments);
+            // As in training: nothing depends on the last state.
+            arguments[0] = arguments[0]!.detach().requires_grad_(true);
+            Call(SelectiveScan.Run, arguments).Output.sum().backward();
         }
     }
 

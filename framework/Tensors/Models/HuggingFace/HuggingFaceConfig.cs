@@ -22,6 +22,11 @@ public sealed class HuggingFaceConfig(string path, JsonObject root)
     public static (HuggingFaceConfig Config, string Text) Read(string directory)
     {
         var path = Path.Combine(directory, FileName);
+        if (!File.Exists(path))
+        {
+            throw new BadInputException($"{path} cannot be read: there is no such file, so {directory} is not the folder of a Hugging Face model.");
+        }
+
         var bytes = BoundedFile.Read(path, LargestFile);
         return (new(path, HuggingFaceJson.Parse(bytes, path)), Encoding.UTF8.GetString(bytes));
     }

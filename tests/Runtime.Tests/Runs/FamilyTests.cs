@@ -1,0 +1,61 @@
+using Pipeline.Runtime.Tests.Generation;
+
+namespace Pipeline.Runtime.Tests.Runs;
+
+/// <summary>The promise of <see cref="ExactnessTests"/>, for every family: losses and gradient norms do not depend on the layout, to the last bit.</summary>
+public class FamilyTests
+{
+    private const int Steps = 6;
+
+    private static readonly string[] Layouts =
+    [
+        "stages=1,schedule=zb-h1", "stages=2,schedule=1f1b", "stages=2,schedule=zb-h1", "stages=4,schedule=1f1b", "stages=4,schedule=zb-h1",
+        "stages=2,schedule=zb-h1,recompute=stage",
+    ];
+
+    public static TheoryData<string> Names => SmallModel.FamilyNames;
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Layouts_are_equal(string family)
+    {
+        var expected = await LossesAsync(family, "stages=1,schedule=1f1b");
+        Assert.Equal(Steps, expected.Count);
+        Assert.Equal(Steps, expected.Select(step => (step.Loss, step.GradNorm)).Distinct().Count());
+        Assert.All(expected, step => Assert.True(step is { Loss: > 0 and < 10, GradNorm: > 0 }, $"{step}"));
+        foreach (var layout in Layouts)
+        {
+            Assert.Equal(expected, await LossesAsync(family, layout));
+        }
+    }
+
+    /// <summary>Document starts reach every stage of every layout, and every family heeds them.</summary>
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Layouts_are_equal_where_layers_are_told_of_documents(string family)
+    {
+        var expected = await LossesAsync(family, "stages=1,schedule=1f1b", documents: true);
+        Assert.NotEqual(await LossesAsync(family, "stages=1,schedule=1f1b", documents: true, "data.reset-at-documents=false"), expected);
+        Assert.Equal(expected, await LossesAsync(family, "stages=4,schedule=zb-h1", documents: true));
+        Assert.Equal(expected, await LossesAsync(family, "stages=2,schedule=1f1b,recompute=1", documents: true));
+    }
+
+    private static async Task<IReadOnlyList<(long Step, double Loss, double GradNorm)>> LossesAsync(
+        string family, string layout, bool documents = false, params string[] overrides)
+    {
+        using var run = new TestRun(null, SmallModel.SettingsOf(family));
+        string[] data = [];
+        if (documents)
+        {
+            data = ["data.files=z*.txt", "data.reset-at-documents=true"];
+            for (var i = 0; i < 200; i++)
+            {
+                await File.WriteAllTextAsync(Path.Combine(Path.GetDirectoryName(run.DataFile)!, $"z{i}.txt"), $"ist {i * 7919 % 1000}", TestContext.Current.CancellationToken);
+            }
+        }
+
+        var summary = await run.RunAsync([$"job.steps={Steps}", $"parallel={{split=even,{layout}}}", .. data, .. overrides]);
+        Assert.Equal(("completed", null), (summary.Outcome, summary.Failure));
+        return run.Metrics();
+    }
+}
