@@ -78,14 +78,13 @@ internal static class SmallModel
 
     public static long Greedy(float[] logits) => Array.IndexOf(logits, logits.Max());
 
-    /// <summary>Initial matrices, larger: an untrained Mamba's last token hardly depends on its first.</summary>
     private static void Fill(ModelDefinition model, IReadOnlyDictionary<string, Tensor> values)
     {
         using var noGradient = no_grad();
         foreach (var definition in model.Parameters.Where(definition => values.ContainsKey(definition.Name)))
         {
             using var parameter = new Parameter(definition, 5, ScalarType.Float32, CPU);
-            values[definition.Name].copy_(parameter.Value).mul_(definition.Decays ? 4 : 1);
+            values[definition.Name].copy_(parameter.Value);
         }
     }
 
