@@ -37,13 +37,16 @@ public class FamilyMemoryTests
     public void Activations_are_counted_as_they_are_measured(string family)
     {
         const double tolerance = 1.5;
-        const int sequences = 8;
+        const int sequences = 32;
         using var run = new TestRun(null, SmallModel.SettingsOf(family) with { Width = 64, Context = 64 });
         using var plan = run.Plan(false, $"batch={{sequences={sequences},micro-batches=1}}", "model.vocabulary=64");
         var model = plan.Partition.Model;
-        var measured = new LayerProfiler(model, plan.Job, plan.Samples, CPU).Measure(TimeSpan.Zero);
-        Assert.SkipWhen(measured.All(layer => layer.ActivationBytes == 0), "This platform does not tell how much memory is in use.");
-        var wrong = measured.Zip(model.Layers, (layer, definition) => (layer.Name, Measured: layer.ActivationBytes, Counted: sequences * sizeof(float) * definition.Cost.Activations))
+        var profiler = new LayerProfiler(model, plan.Job, plan.Samples, CPU);
+        // The account is that of the whole process, whose compiler and collector allocate when they like: not three times at the same layer.
+        var rounds = Enumerable.Range(0, 3).Select(_ => profiler.Measure(TimeSpan.Zero)).ToArray();
+        var measured = model.Layers.Select((_, index) => rounds.Select(round => round[index].ActivationBytes).Order().ElementAt(1)).ToArray();
+        Assert.SkipWhen(measured.All(bytes => bytes == 0), "This platform does not tell how much memory is in use.");
+        var wrong = measured.Zip(model.Layers, (bytes, definition) => (definition.Name, Measured: bytes, Counted: sequences * sizeof(float) * definition.Cost.Activations))
             .Where(layer => layer.Measured > tolerance * layer.Counted || layer.Counted > tolerance * layer.Measured)
             .Select(layer => string.Create(CultureInfo.InvariantCulture, $"{layer.Name} keeps {layer.Measured:N0} bytes, {layer.Measured / layer.Counted:0.00} of the {layer.Counted:N0} of its cost"));
         Assert.Empty(wrong);
