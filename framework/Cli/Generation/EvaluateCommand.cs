@@ -21,9 +21,11 @@ internal static class EvaluateCommand
             Description = "Files or patterns to evaluate on, whole; without it the validation part of the training's data. May be given several times.",
         };
         var batches = new Option<int?>("--batches") { Description = "Batches, of the training's size, to average over; as many as its evaluations without it." };
+        var context = new Option<int?>("--context") { Description = "Tokens of a sequence; the training's without it, and at most 1024 of an imported model." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         command.Add(data);
         command.Add(batches);
+        command.Add(context);
         command.Add(json);
         command.SetAction(async (parsed, _) =>
         {
@@ -33,9 +35,15 @@ internal static class EvaluateCommand
                 throw new BadInputException($"--batches must be from 1 to {MostBatches}, not {count}.");
             }
 
+            var length = parsed.GetValue(context);
+            if (length < 1)
+            {
+                throw new BadInputException($"--context must be at least 1, not {length}.");
+            }
+
             var device = model.Device(parsed);
             var trained = model.Open(parsed);
-            using var run = new EvaluationRun(trained, parsed.GetValue(data) is { Length: > 0 } files ? files : null, model.Stages(parsed), device, count);
+            using var run = new EvaluationRun(trained, parsed.GetValue(data) is { Length: > 0 } files ? files : null, model.Stages(parsed), device, count, length);
             using var signals = new StopSignals();
             var began = Stopwatch.GetTimestamp();
             try
@@ -53,6 +61,7 @@ internal static class EvaluateCommand
                         BitsPerByte = Finite(result.BitsPerByte),
                         result.Tokens,
                         result.Batches,
+                        run.Context,
                         Seconds = seconds,
                     })
                     : Line(result, seconds) + "\n");

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using Pipeline.Core;
-using Pipeline.Core.Data;
 using Pipeline.Runtime.Generation;
 
 namespace Pipeline.Cli.Generation;
@@ -26,19 +25,21 @@ internal sealed class Prompts
         var codec = vocabulary.Codec;
         Prompt[] all =
         [
-            .. (parsed.GetValue(texts) ?? []).Select(text => Encode("--prompt", text, codec)),
-            .. (parsed.GetValue(files) ?? []).Select(file => Encode($"--prompt-file {file}", Text(file), codec)),
+            .. (parsed.GetValue(texts) ?? []).Select(text => Encode("--prompt", text, vocabulary)),
+            .. (parsed.GetValue(files) ?? []).Select(file => Encode($"--prompt-file {file}", Text(file), vocabulary)),
             .. (parsed.GetValue(ids) ?? []).Select(list => new Prompt(codec, Ids(list, vocabulary.Count))),
         ];
         return all.Length > 0 ? all
             : throw new BadInputException("generate: a prompt is missing; give --prompt TEXT, --prompt-file FILE or --prompt-ids 1,2,3.");
     }
 
-    private static Prompt Encode(string option, string text, ITextCodec? codec)
+    private static Prompt Encode(string option, string text, TokenVocabulary vocabulary)
     {
-        if (codec is null)
+        if (vocabulary.Codec is not { } codec)
         {
-            throw new BadInputException($"{option}: the checkpoint has no tokenizer; give the prompt as token ids, with --prompt-ids 1,2,3.");
+            throw new BadInputException(vocabulary.Problem is { } problem
+                ? $"{option}: {problem} The prompt can be given as token ids, with --prompt-ids 1,2,3."
+                : $"{option}: the checkpoint has no tokenizer; give the prompt as token ids, with --prompt-ids 1,2,3.");
         }
 
         if (text.Length == 0)
@@ -50,9 +51,9 @@ internal sealed class Prompts
         {
             return new(codec, codec.Encode(text));
         }
-        catch (BadInputException problem)
+        catch (BadInputException strange)
         {
-            throw new BadInputException($"{option}: {problem.Message}", problem);
+            throw new BadInputException($"{option}: {strange.Message}", strange);
         }
     }
 

@@ -298,7 +298,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             plan.Folder,
             plan.Vocabulary,
             plan.Resumed?.Manifest.HuggingFace,
-            plan.Resumed?.Manifest.TokenizerFiles), lastCheckpoint);
+            plan.TokenizerFiles), lastCheckpoint);
         lastSaved = step;
         recorder.Event("checkpoint", $"Checkpoint of step {step}.", path: lastCheckpoint);
         Next();

@@ -18,6 +18,9 @@ public sealed class EvaluationRun : IDisposable
     private static readonly TimeSpan TerminationLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(60);
 
+    /// <summary>An imported model's context is the longest that it can take, not what one measures at.</summary>
+    private const int MostOfImport = 1024;
+
     private readonly TrainedModel model;
     private readonly IReadOnlyList<Device> devices;
     private readonly Corpus corpus;
@@ -27,21 +30,31 @@ public sealed class EvaluationRun : IDisposable
     /// <param name="files">Patterns, relative to the working directory, of files that are evaluated whole; the validation part of the training's data
     /// without them.</param>
     /// <param name="batches">As in the training without it.</param>
+    /// <param name="context">Tokens of a sequence; as in the training without it, and of an imported model at most 1024.</param>
     /// <exception cref="BadInputException">The data are not there, are not what they were, or do not fit the model.</exception>
-    public EvaluationRun(TrainedModel model, IReadOnlyList<string>? files, int? stages, string? device, int? batches)
+    public EvaluationRun(TrainedModel model, IReadOnlyList<string>? files, int? stages, string? device, int? batches, int? context = null)
     {
         this.model = model;
         this.batches = batches ?? model.Job.Evaluation.Batches;
         (var cuts, devices) = model.Place(stages, device);
-        var tokenizer = model.Vocabulary.Tokenizer ?? throw new BadInputException(
+        var tokenizer = model.Vocabulary.Tokenizer ?? throw new BadInputException(model.Vocabulary.Problem ??
             "The model has no tokenizer, so no text can be evaluated; one comes along when a model is imported from a folder that has its files.");
-        if (files is null && model.Checkpoint.Manifest.IsImport)
+        var isImport = model.Checkpoint.Manifest.IsImport;
+        if (files is null && isImport)
         {
             throw new BadInputException("The model was imported and has no data of its own; name files with --data.");
         }
 
+        var length = context ?? (isImport ? Math.Min(model.Job.Model.Context, MostOfImport) : model.Job.Model.Context);
+        if (length > model.Definition.Positions)
+        {
+            throw new BadInputException($"--context must be at most {model.Definition.Positions}, the model's learned positions, not {length}.");
+        }
+
         var job = model.Job with
         {
+            Model = model.Job.Model with { Context = length },
+            Batch = isImport ? new(Sequences: 4, MicroBatches: 4) : model.Job.Batch,
             Data = model.Job.Data with { Tokenizer = tokenizer },
             // The layout changes no bit. Losses are floats added up in double precision, exactly, so neither does their order over replicas.
             Parallel = new ParallelSettings(cuts.Count, "gpipe", ThreadsPerStage: model.Job.Parallel.ThreadsPerStage),
@@ -77,6 +90,9 @@ public sealed class EvaluationRun : IDisposable
     }
 
     public int Stages => devices.Count;
+
+    /// <summary>Tokens of a sequence.</summary>
+    public int Context => plan.Job.Model.Context;
 
     /// <exception cref="StageException">A stage has failed, or stands still.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>

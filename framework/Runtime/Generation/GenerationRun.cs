@@ -153,7 +153,11 @@ public sealed class GenerationRun
     {
         var one = progress[chosen.Request];
         one.Take(chosen);
-        observer.Token(chosen.Request, chosen.Token);
+        if (chosen.End != GenerationEnd.EndOfText)   // which is no text
+        {
+            observer.Token(chosen.Request, chosen.Token);
+        }
+
         if (chosen.End is { } end)
         {
             ended++;

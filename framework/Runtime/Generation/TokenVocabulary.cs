@@ -12,8 +12,9 @@ namespace Pipeline.Runtime.Generation;
 /// <param name="Bytes">Bytes of text that a token stands for; null where that is not known.</param>
 /// <param name="EndOfText">The token that ends a text; null where there is none.</param>
 /// <param name="Tokenizer">As <c>data.tokenizer</c> names it, a path whole; null where there is none.</param>
+/// <param name="Problem">Why only ids go in and come out, one sentence; null where text does, or the model came without a tokenizer.</param>
 public sealed record TokenVocabulary(
-    int Count, ITextCodec? Codec, Func<long, int>? Bytes = null, long? EndOfText = null, string? Tokenizer = null)
+    int Count, ITextCodec? Codec, Func<long, int>? Bytes = null, long? EndOfText = null, string? Tokenizer = null, string? Problem = null)
 {
     /// <summary>The one place where a checkpoint's tokenizer is chosen.</summary>
     /// <param name="data">Of the checkpoint's job.</param>
@@ -48,7 +49,16 @@ public sealed record TokenVocabulary(
 
     private static TokenVocabulary OfFile(string path, Manifest manifest, int rows)
     {
-        var tokenizer = TokenizerFile.Open(path);
+        TokenizerFile tokenizer;
+        try
+        {
+            tokenizer = TokenizerFile.Open(path);
+        }
+        catch (BadInputException unknown) when (manifest.IsImport)
+        {
+            return new(rows, null, Problem: unknown.Message);   // the model can be used without
+        }
+
         if (!manifest.IsImport && tokenizer.Name != manifest.Tokenizer)
         {
             throw new BadInputException($"{path} is not the tokenizer that the model was trained with: its content differs.");

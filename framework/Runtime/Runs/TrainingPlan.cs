@@ -1,6 +1,7 @@
 using System.Globalization;
 using Pipeline.Core;
 using Pipeline.Core.Data;
+using Pipeline.Core.Data.Tokenizers;
 using Pipeline.Core.Jobs;
 using Pipeline.Core.Partitioning;
 using Pipeline.Core.Schedules;
@@ -39,6 +40,8 @@ public sealed class TrainingPlan : IDisposable
             CheckPlacement(elsewhere);
             Devices = elsewhere ? [] : Runs.Devices.Place(Job.Device, Job.Parallel.Stages * Job.Parallel.Replicas);
             Resumed = resume ? Newest(opened.Settings) : null;
+            TokenizerFiles = Resumed is { Manifest.TokenizerFiles: { } files } && IsTheRuns(Path.Combine(Resumed.Directory, Checkpoints.TokenizerFiles.Folder))
+                ? files : null;
             var layout = new JobLayout(opened, elsewhere ? CPU : Devices[0]);
             Schedule = layout.Schedule();
             CheckOrder();
@@ -74,6 +77,9 @@ public sealed class TrainingPlan : IDisposable
     public Samples Samples => opened.Samples;
 
     public int Vocabulary => opened.Vocabulary;
+
+    /// <summary>The files of an imported model's tokenizer, while the run's tokenizer is the same; else null.</summary>
+    public IReadOnlyList<DataFile>? TokenizerFiles { get; }
 
     public Schedule Schedule { get; }
 
@@ -161,6 +167,19 @@ public sealed class TrainingPlan : IDisposable
     {
         (Places, InstructionSet) = (places, instructionSet);
         CheckInstructions();
+    }
+
+    /// <summary>A tokenizer is the one that the run's data are read with.</summary>
+    private bool IsTheRuns(string tokenizer)
+    {
+        try
+        {
+            return TokenizerFile.Open(tokenizer).Name == Corpus.Tokenizer.Name;
+        }
+        catch (BadInputException)
+        {
+            return false;   // of a kind that is not read here
+        }
     }
 
     private void CheckInstructions()
