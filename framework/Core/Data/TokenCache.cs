@@ -33,6 +33,7 @@ internal sealed class TokenCache(DataSettings settings, string folder)
             }
 
             Create(directory);
+            RemoveLeftovers(directory);
             Write(path, file, encoder);
             return Matching(path, encoder, seen);
         }
@@ -42,17 +43,17 @@ internal sealed class TokenCache(DataSettings settings, string folder)
         }
     }
 
-    private static TokenFile Matching(string path, IDocumentEncoder encoder, bool[]? seen)
-    {
-        var file = TokenFile.Open(path, seen);
-        if (file.Header.Vocabulary == encoder.Vocabulary && file.Header.Tokenizer == TokenFileHeader.Hash(encoder.Identity))
+    private static TokenFile Matching(string path, IDocumentEncoder encoder, bool[]? seen) => TokenFile.Open(
+        path,
+        header =>
         {
-            return file;
-        }
-
-        file.Map.Dispose();
-        throw new BadInputException($"{path} is not of this tokenizer.");
-    }
+            // Those of the cache all have a checksum.
+            if (header.Checksum == 0 || header.Vocabulary != encoder.Vocabulary || header.Tokenizer != TokenFileHeader.Hash(encoder.Identity))
+            {
+                throw new BadInputException($"{path} is not of this tokenizer.");
+            }
+        },
+        seen);
 
     private void Write(string path, string file, IDocumentEncoder encoder)
     {
@@ -79,6 +80,25 @@ internal sealed class TokenCache(DataSettings settings, string folder)
         else
         {
             Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
+
+    /// <summary>A process that is killed leaves the file that it was writing; one that is still at it has written to it within a day.</summary>
+    private static void RemoveLeftovers(string directory)
+    {
+        foreach (var pattern in (string[])["*.tokens.*.tmp", "*.tokens.*.tmp-index"])
+        {
+            foreach (var file in Directory.EnumerateFiles(directory, pattern).Where(file => File.GetLastWriteTimeUtc(file) < DateTime.UtcNow.AddDays(-1)))
+            {
+                try
+                {
+                    File.Delete(file);
+                }
+                catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+                {
+                    // Someone else's, or gone already: it is in nobody's way.
+                }
+            }
         }
     }
 

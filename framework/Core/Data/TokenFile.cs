@@ -19,9 +19,10 @@ internal sealed class TokenFile : ITokenSequence
 
     public long Count => Header.Tokens;
 
-    /// <param name="seen">By id: set where it occurs; null where nobody asks.</param>
+    /// <param name="accept">Throws where the header is not what is wanted, before anything behind it is read.</param>
+    /// <param name="seen">By id, as long as the vocabulary of all accepted headers: set where it occurs in a file that is whole; null where nobody asks.</param>
     /// <exception cref="BadInputException">The file is no token file, or is damaged.</exception>
-    public static TokenFile Open(string path, bool[]? seen = null)
+    public static TokenFile Open(string path, Action<TokenFileHeader>? accept = null, bool[]? seen = null)
     {
         if (new FileInfo(path).Length < TokenFileHeader.Length)
         {
@@ -34,7 +35,14 @@ internal sealed class TokenFile : ITokenSequence
             var bytes = new byte[TokenFileHeader.Length];
             map.Read(0, bytes);
             var file = new TokenFile(map, TokenFileHeader.Read(path, bytes, map.Length));
-            file.Check(path, seen);
+            accept?.Invoke(file.Header);
+            var own = seen is null ? null : new bool[seen.Length];
+            file.Check(path, own);
+            for (var id = 0; id < own?.Length; id++)
+            {
+                seen![id] |= own[id];
+            }
+
             return file;
         }
         catch

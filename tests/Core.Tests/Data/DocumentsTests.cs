@@ -140,6 +140,39 @@ public sealed class DocumentsTests : IDisposable
         Assert.StartsWith($"{file} {what}", Assert.Throws<BadInputException>(() => folder.Open("bytes", name)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(1L << 40)]
+    [InlineData((1L << 20) + 1)]
+    [InlineData(-1L)]
+    public async Task A_row_group_of_more_rows_than_a_file_can_have_is_refused(long claimed)
+    {
+        const int Rows = 12345;
+        await WriteParquetAsync("a.parquet", Enumerable.Repeat("x", Rows).ToArray());
+        var file = Path.Combine(folder.Path, "a.parquet");
+        var bytes = File.ReadAllBytes(file);
+        // The footer, its length and the magic end the file; a number in it is a zigzag varint.
+        var length = BitConverter.ToInt32(bytes, bytes.Length - 8);
+        var footer = Convert.ToHexString(bytes, bytes.Length - 8 - length, length);
+        Assert.Contains(Number(Rows), footer, StringComparison.Ordinal);
+        var changed = Convert.FromHexString(footer.Replace(Number(Rows), Number(claimed), StringComparison.Ordinal));
+        folder.Write("a.parquet", [.. bytes[..^(8 + length)], .. changed, .. BitConverter.GetBytes(changed.Length), .. "PAR1"u8]);
+        Assert.Equal(
+            $"{file} has a row group of {claimed} rows by its own account; a file of {new FileInfo(file).Length} bytes may have {1 << 20}.",
+            Assert.Throws<BadInputException>(() => folder.Open("bytes", "a.parquet")).Message);
+
+        static string Number(long value)
+        {
+            var bytes = new List<byte>();
+            var rest = (ulong)((value << 1) ^ (value >> 63));
+            for (; rest >= 128; rest >>= 7)
+            {
+                bytes.Add((byte)(rest | 128));
+            }
+
+            return Convert.ToHexString([.. bytes, (byte)rest]);
+        }
+    }
+
     [Fact]
     public void Text_that_is_not_utf8_is_refused_with_its_place()
     {

@@ -69,6 +69,52 @@ public sealed class TokenFileTests : IDisposable
         Assert.Equal(whole, File.ReadAllBytes(Assert.Single(Kept)));
     }
 
+    [Theory]
+    [InlineData(68, 'z')] // A character that is nowhere.
+    [InlineData(70, 0xFF)] // A code point far above all.
+    [InlineData(43, 0x7F)] // A vocabulary that would allow it.
+    [InlineData(68, 'z', true)]
+    [InlineData(43, 0x7F, true)]
+    public void A_damaged_file_of_the_cache_leaves_the_characters_alone(int place, int value, bool unsummed = false)
+    {
+        folder.Write("a.jsonl", "{\"text\":\"hello\"}\n");
+        folder.Open("chars", "a.jsonl").Dispose();
+        var kept = Assert.Single(Kept);
+        var bytes = File.ReadAllBytes(kept);
+        bytes[place] = (byte)value;
+        if (place == 43)
+        {
+            bytes[70] = 0x7F;
+        }
+
+        if (unsummed)
+        {
+            bytes.AsSpan(32, sizeof(ulong)).Clear();
+        }
+
+        File.WriteAllBytes(kept, bytes);
+        using var corpus = folder.Open("chars", "a.jsonl");
+        Assert.Equal("ehlo", corpus.Tokenizer.Characters);
+        Assert.Equal([1, 0, 2, 2, 3], Tokens(corpus));
+    }
+
+    [Fact]
+    public void What_killed_processes_left_in_the_cache_is_removed_after_a_day()
+    {
+        string[] own = ["ab.tokens.0123.tmp", "ab.tokens.0123.tmp-index"];
+        foreach (var name in (string[])[.. own, "mine.tmp"])
+        {
+            File.SetLastWriteTimeUtc(folder.Write($".cache/{name}", "x"), DateTime.UtcNow.AddHours(-25));
+        }
+
+        File.SetLastWriteTimeUtc(folder.Write(".cache/cd.tokens.4567.tmp", "x"), DateTime.UtcNow.AddHours(-23));
+        Open().Dispose();
+        var names = Kept.Select(Path.GetFileName).ToArray();
+        Assert.Equal(3, names.Length);
+        Assert.Contains("mine.tmp", names);
+        Assert.Contains("cd.tokens.4567.tmp", names);
+    }
+
     [Fact]
     public void Several_at_once_make_the_same_tokens_and_leave_nothing_else()
     {

@@ -30,24 +30,13 @@ public abstract class TokenizerFile : ITextCodec, IDocumentEncoder
     {
         try
         {
-            var file = Directory.Exists(path) ? InFolder(path) : path;
-            if (!File.Exists(file))
-            {
-                throw new BadInputException($"data.tokenizer: there is no file {file}; {Allowed}.");
-            }
-
-            return Path.GetFileName(file) switch
-            {
-                "vocab.json" or "merges.txt" => VocabularyAndMerges.Read(Path.GetDirectoryName(file)!),
-                var name when name.EndsWith(".json", StringComparison.OrdinalIgnoreCase) => TokenizerJson.Read(file),
-                var name when name.EndsWith(".tiktoken", StringComparison.OrdinalIgnoreCase) => TiktokenRanks.Read(file),
-                var name when name.EndsWith(".model", StringComparison.OrdinalIgnoreCase) => SentencePiece.Read(file),
-                _ => throw new BadInputException($"data.tokenizer: {file} is no tokenizer file by its name; {Allowed}."),
-            };
+            return Directory.Exists(path) ? InFolder(path)
+                : File.Exists(path) ? Read(path)
+                : throw new BadInputException($"data.tokenizer: there is no file {path}; {Allowed}.");
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or JsonException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new BadInputException($"data.tokenizer: {path} cannot be read as a tokenizer: {failure.Message}", failure);
+            throw Unreadable(path, failure);
         }
     }
 
@@ -74,11 +63,48 @@ public abstract class TokenizerFile : ITextCodec, IDocumentEncoder
     internal static string Hash(params byte[][] contents) =>
         $"sha256:{Convert.ToHexStringLower(SHA256.HashData([.. contents.Select(SHA256.HashData).SelectMany(hash => hash)]))}";
 
-    private static string InFolder(string folder)
+    private static TokenizerFile Read(string file)
     {
-        string[] names = ["tokenizer.json", "vocab.json", "tokenizer.model"];
-        return names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
-            ?? Directory.EnumerateFiles(folder, "*.tiktoken").Order(StringComparer.Ordinal).FirstOrDefault()
-            ?? throw new BadInputException($"data.tokenizer: the folder {folder} has no tokenizer file; {Allowed}.");
+        try
+        {
+            return Path.GetFileName(file) switch
+            {
+                "vocab.json" or "merges.txt" => VocabularyAndMerges.Read(Path.GetDirectoryName(file)!),
+                var name when name.EndsWith(".json", StringComparison.OrdinalIgnoreCase) => TokenizerJson.Read(file),
+                var name when name.EndsWith(".tiktoken", StringComparison.OrdinalIgnoreCase) => TiktokenRanks.Read(file),
+                var name when name.EndsWith(".model", StringComparison.OrdinalIgnoreCase) => SentencePiece.Read(file),
+                _ => throw new BadInputException($"data.tokenizer: {file} is no tokenizer file by its name; {Allowed}."),
+            };
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
+        {
+            // InvalidOperationException: a JSON string that is no text, as with half a surrogate pair.
+            throw Unreadable(file, failure);
+        }
     }
+
+    /// <summary>The first of the folder's files that is not refused. A vocab.json is passed over beside a tokenizer.json, even a refused one:
+    /// it says nothing of a normalizer and a pattern, so that it would be read with GPT-2's, and the ids would be wrong.</summary>
+    private static TokenizerFile InFolder(string folder)
+    {
+        string[] names = [File.Exists(Path.Combine(folder, "tokenizer.json")) ? "tokenizer.json" : "vocab.json", "tokenizer.model"];
+        BadInputException? first = null;
+        foreach (var file in names.Select(name => Path.Combine(folder, name)).Where(File.Exists)
+            .Concat(Directory.EnumerateFiles(folder, "*.tiktoken").Order(StringComparer.Ordinal)))
+        {
+            try
+            {
+                return Read(file);
+            }
+            catch (BadInputException refusal)
+            {
+                first ??= refusal;
+            }
+        }
+
+        throw first ?? new BadInputException($"data.tokenizer: the folder {folder} has no tokenizer file; {Allowed}.");
+    }
+
+    private static BadInputException Unreadable(string path, Exception failure) =>
+        new($"data.tokenizer: {path} cannot be read as a tokenizer: {failure.Message}", failure);
 }

@@ -155,11 +155,12 @@ internal static class TokenizerJson
         }
 
         var added = new List<(string Content, int Id, bool Normalized)>();
+        var contents = new HashSet<string>(StringComparer.Ordinal);
         foreach (var token in tokens.EnumerateArray())
         {
             if (!Has(token, "content", out var content) || content.ValueKind != JsonValueKind.String || content.GetString() is not { Length: > 0 } text
                 || !Has(token, "id", out var number) || number.ValueKind != JsonValueKind.Number || !number.TryGetInt32(out var id)
-                || added.Any(other => other.Content == text))
+                || !contents.Add(text))
             {
                 throw Unsupported(file, $"has the added token {Shown(token.GetRawText())}", "each has a content of its own and an id");
             }

@@ -1,4 +1,6 @@
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using CsCheck;
 using Pipeline.Core.Data.Tokenizers;
 
@@ -40,6 +42,28 @@ public sealed class SentencePieceTests : IDisposable
                 Assert.Equal(whole, ids.Select(id => (long)id));
             }
         });
+    }
+
+    [Fact]
+    public void A_folder_gives_the_first_file_that_is_not_refused()
+    {
+        folder.Write("tokenizer.model", Model());
+        folder.Write("tokenizer.json", TinyTokenizer.Json());
+        Assert.StartsWith("tokenizer.json ", TokenizerFile.Open(folder.Path).Name, StringComparison.Ordinal);
+        var json = folder.Write("tokenizer.json", TinyTokenizer.Json(json => json["normalizer"] = new JsonObject { ["type"] = "Prepend" }));
+        Assert.StartsWith("tokenizer.model ", TokenizerFile.Open(folder.Path).Name, StringComparison.Ordinal);
+        // GPT-2's two files would be read without the normalizer.
+        folder.Write("vocab.json", JsonSerializer.Serialize(TinyTokenizer.Vocabulary()));
+        folder.Write("merges.txt", TinyTokenizer.MergesText());
+        folder.Write("tokenizer.model", "nonsense");
+        Assert.Equal(
+            $"data.tokenizer: {json} has the normalizer Prepend; allowed is none.",
+            Assert.Throws<BadInputException>(() => TokenizerFile.Open(folder.Path)).Message);
+        File.Delete(json);
+        Assert.StartsWith("vocab.json+merges.txt ", TokenizerFile.Open(folder.Path).Name, StringComparison.Ordinal);
+        File.Delete(Path.Combine(folder.Path, "merges.txt"));
+        folder.Write("tokenizer.model", Model());
+        Assert.StartsWith("tokenizer.model ", TokenizerFile.Open(folder.Path).Name, StringComparison.Ordinal);
     }
 
     private TokenizerFile Open() => TokenizerFile.Open(folder.Write("tokenizer.model", Model()));

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using CsCheck;
 using Pipeline.Core.Data.Tokenizers;
@@ -178,6 +179,49 @@ public sealed class TokenizerFileTests : IDisposable
 
         var expected = sentence.Replace("FOLDER", folder.Path, StringComparison.Ordinal);
         Assert.StartsWith(expected.TrimEnd('*'), Problem(file), StringComparison.Ordinal);
+    }
+
+    // A lone half of a pair, written as an escape, and a byte that UTF-8 never has: in a name, in a text, in a key that is looked up.
+    [Theory]
+    [InlineData("\"he\":")]
+    [InlineData("\"h e\"")]
+    [InlineData("\"<|endoftext|>\"")]
+    [InlineData("\"BPE\"")]
+    [InlineData("\"ByteLevel\"")]
+    [InlineData("\"model\"")]
+    public void Text_that_is_none_is_refused(string place)
+    {
+        var text = TinyTokenizer.Json().Replace("\\u003C", "<", StringComparison.Ordinal).Replace("\\u003E", ">", StringComparison.Ordinal);
+        Assert.Contains(place, text, StringComparison.Ordinal);
+        foreach (var strange in (byte[][])[[.. "\\ud800"u8], [0xFF]])
+        {
+            var cut = text.IndexOf(place, StringComparison.Ordinal) + 1;
+            byte[] content = [.. Encoding.UTF8.GetBytes(text[..cut]), .. strange, .. Encoding.UTF8.GetBytes(text[cut..])];
+            var file = folder.Write("t.json", content);
+            Assert.StartsWith($"data.tokenizer: {file} ", Problem(file), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("{\"\\udc00\": 1}")]
+    [InlineData("{\"a\\ud800b\": 1}")]
+    public void A_vocabulary_of_half_characters_is_refused(string content)
+    {
+        folder.Write("merges.txt", "");
+        var file = folder.Write("vocab.json", content);
+        Assert.StartsWith($"data.tokenizer: {file} cannot be read as a tokenizer: ", Problem(file), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Many_added_tokens_are_read_at_once()
+    {
+        // Comparing each with all others would take minutes.
+        const int Count = 200_000;
+        var file = folder.Write("many.json", TinyTokenizer.Json(json => json["added_tokens"] =
+            new JsonArray([.. Enumerable.Range(0, Count).Select(i => new JsonObject { ["id"] = 263 + i, ["content"] = $"<{i}>" })])));
+        Assert.Equal(263 + Count, TokenizerFile.Open(file).Vocabulary);
+        Assert.Contains("has the added token ", Problem(folder.Write("twice.json", TinyTokenizer.Json(json =>
+            json["added_tokens"]!.AsArray().Add(new JsonObject { ["id"] = 300, ["content"] = "<|endoftext|>" })))), StringComparison.Ordinal);
     }
 
     [Fact]
