@@ -11,15 +11,20 @@ namespace Pipeline.Stages.Mamba;
 /// and the scan with its state.</summary>
 internal sealed class MambaMixer(MambaMixerSettings settings, string name, IReadOnlyDictionary<string, torch.Tensor> parameters) : IBlockPart
 {
-    private readonly (torch.Tensor Weight, torch.Tensor? Bias)
-        into = Pair(parameters, $"{name}.in_proj"),
-        convolution = Pair(parameters, $"{name}.conv1d"),
-        select = Pair(parameters, $"{name}.x_proj"),
-        timeStep = Pair(parameters, $"{name}.dt_proj"),
-        outOf = Pair(parameters, $"{name}.out_proj");
+    private readonly Projection
+        into = new($"{name}.in_proj", parameters),
+        select = new($"{name}.x_proj", parameters),
+        outOf = new($"{name}.out_proj", parameters);
 
-    private readonly torch.Tensor logRates = parameters[$"{name}.A_log"], skip = parameters[$"{name}.D"];
+    private readonly torch.Tensor
+        convolution = parameters[$"{name}.conv1d.weight"],
+        timeStep = parameters[$"{name}.dt_proj.weight"],
+        timeStepBias = parameters[$"{name}.dt_proj.bias"],
+        logRates = parameters[$"{name}.A_log"],
+        skip = parameters[$"{name}.D"];
+
     private readonly torch.Tensor?
+        convolutionBias = parameters.GetValueOrDefault($"{name}.conv1d.bias"),
         rankNorm = parameters.GetValueOrDefault($"{name}.dt_layernorm.weight"),
         inputNorm = parameters.GetValueOrDefault($"{name}.b_layernorm.weight"),
         outputNorm = parameters.GetValueOrDefault($"{name}.c_layernorm.weight");
@@ -30,51 +35,47 @@ internal sealed class MambaMixer(MambaMixerSettings settings, string name, IRead
     public torch.Tensor Forward(torch.Tensor input, Pass pass)
     {
         var (convolutionState, scanState) = ($"{name}.conv", $"{name}.ssm");
-        var parts = pass.Linear(input, into.Weight, into.Bias).split(settings.Inner, -1);
+        var parts = into.Forward(input, pass).split(settings.Inner, -1);
         var (convolved, last) = Operator.CausalConvolution(
-            parts[0], convolution.Weight, convolution.Bias, pass.Cache?.Get(convolutionState), pass.DocumentStarts);
+            parts[0], convolution, convolutionBias, pass.Cache?.Get(convolutionState), pass.DocumentStarts);
         var hidden = functional.silu(convolved);
 
-        var selected = pass.Linear(hidden, select.Weight, select.Bias).split([settings.TimeStepRank, settings.State, settings.State], -1);
-        var rank = pass.Linear(Normalize(selected[0], rankNorm), timeStep.Weight, null).to(torch.ScalarType.Float32);
-        var steps = Operator.Softplus(Arithmetic.Add(rank, timeStep.Bias!.to(torch.ScalarType.Float32)));
+        var selected = select.Forward(hidden, pass).split([settings.TimeStepRank, settings.State, settings.State], -1);
+        // The time step's bias is added in float32, so its projection goes without.
+        var rank = pass.Linear(Normalize(selected[0], rankNorm), timeStep, null).to(torch.ScalarType.Float32);
+        var steps = Operator.Softplus(Arithmetic.Add(rank, timeStepBias.to(torch.ScalarType.Float32)));
         var rates = logRates.to(torch.ScalarType.Float32).exp().neg();
         var (output, state) = SelectiveScan.Run(
             hidden, steps, rates, Normalize(selected[1], inputNorm), Normalize(selected[2], outputNorm), skip, pass.Cache?.Get(scanState), pass.DocumentStarts);
 
         pass.Cache?.Set(convolutionState, last);
         pass.Cache?.Set(scanState, state);
-        return pass.Linear(output * functional.silu(parts[1]), outOf.Weight, outOf.Bias);
+        return outOf.Forward(output * functional.silu(parts[1]), pass);
     }
 
     /// <param name="outputScale">Of the projection back to the width, whose results add up in a residual stream.</param>
     public static IEnumerable<ParameterDefinition> Parameters(MambaMixerSettings settings, string name, double outputScale = 1)
     {
         var (width, inner, state, rank) = (settings.Width, settings.Inner, settings.State, settings.TimeStepRank);
-        var convolution = Initialization.Uniform(-1 / Math.Sqrt(settings.Convolution), 1 / Math.Sqrt(settings.Convolution));
+        var convolution = Initialization.UniformByInputs(settings.Convolution);
         return
         [
-            Matrix("in_proj", 2 * inner, width),
-            .. Bias("in_proj", 2 * inner),
+            .. Linear("in_proj", 2 * inner, width, settings.Bias),
             new($"{name}.conv1d.weight", [inner, 1, settings.Convolution], convolution),
             .. settings.ConvolutionBias ? new[] { new ParameterDefinition($"{name}.conv1d.bias", [inner], convolution) } : [],
-            Matrix("x_proj", rank + (2 * state), inner),
+            .. Linear("x_proj", rank + (2 * state), inner),
             .. settings.NormalizesParameters ? new[] { Norm("dt_layernorm", rank), Norm("b_layernorm", state), Norm("c_layernorm", state) } : [],
-            Matrix("dt_proj", inner, rank),
+            .. Linear("dt_proj", inner, rank),
             new($"{name}.dt_proj.bias", [inner], new TimeStepBias(), WeightDecay: false),
             new($"{name}.A_log", [inner, state], new StateRates(), WeightDecay: false),
             new($"{name}.D", [inner], Initialization.Constant(1), WeightDecay: false),
-            Matrix("out_proj", width, inner, outputScale),
-            .. Bias("out_proj", width),
+            .. Linear("out_proj", width, inner, settings.Bias, outputScale),
         ];
 
-        ParameterDefinition Matrix(string part, int outputs, int inputs, double scale = 1) => new(
-            $"{name}.{part}.weight", [outputs, inputs], Initialization.Uniform(-scale / Math.Sqrt(inputs), scale / Math.Sqrt(inputs)));
+        IEnumerable<ParameterDefinition> Linear(string part, int outputs, int inputs, bool bias = false, double scale = 1) =>
+            Projection.Parameters($"{name}.{part}", outputs, inputs, bias, Initialization.UniformByInputs(inputs, scale));
 
         ParameterDefinition Norm(string part, int size) => new($"{name}.{part}.weight", [size], Initialization.Constant(1));
-
-        IEnumerable<ParameterDefinition> Bias(string part, int size) =>
-            settings.Bias ? [new($"{name}.{part}.bias", [size], Initialization.Constant(0))] : [];
     }
 
     /// <summary>A token's matrix products, and for each number of the state an exponential and four multiply-adds, each as two operations. Kept, in
@@ -90,7 +91,4 @@ internal sealed class MambaMixer(MambaMixerSettings settings, string name, IRead
 
     private torch.Tensor Normalize(torch.Tensor input, torch.Tensor? weight) =>
         weight is null ? input : Operator.RmsNorm(input, weight, settings.NormEpsilon);
-
-    private static (torch.Tensor, torch.Tensor?) Pair(IReadOnlyDictionary<string, torch.Tensor> parameters, string name) =>
-        (parameters[$"{name}.weight"], parameters.GetValueOrDefault($"{name}.bias"));
 }

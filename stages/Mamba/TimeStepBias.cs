@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace Pipeline.Stages.Mamba;
 
-/// <summary>What softplus makes a time step of whose logarithm is uniform, as in state-spaces/mamba (dt_min, dt_max, dt_init_floor).</summary>
+/// <summary>What softplus makes a time step of whose logarithm is uniform, as in all generations of state-spaces/mamba (dt_min, dt_max,
+/// dt_init_floor).</summary>
+/// <param name="Floor">Smaller time steps are raised to this.</param>
 internal sealed record TimeStepBias(double Smallest = 1e-3, double Largest = 0.1, double Floor = 1e-4) : Initialization
 {
     /// <summary>The inverse of softplus is s + log(1 - e^-s).</summary>

@@ -21,14 +21,14 @@ public sealed class Mamba2LanguageModel : IArchitecture
     public ModelDefinition Define(ModelSettings settings, int vocabulary)
     {
         var mamba = (Mamba2Settings)settings;
-        var (tied, bound) = (mamba.TieEmbeddings, 1 / Math.Sqrt(mamba.Width));
+        var tied = mamba.TieEmbeddings;
         return new(
             [
                 TokenEmbedding.Define(Embeddings, vocabulary, mamba.Width, mamba.Context, Start, mamba.ResidualInFp32),
                 .. Enumerable.Range(0, mamba.Layers).Select(index => Block(mamba, $"backbone.layers.{index}")),
                 LanguageModelHead.Define(
                     "backbone.norm_f.weight", mamba.NormEpsilon, tied ? Embeddings : "lm_head.weight", vocabulary, mamba.Width, mamba.Context,
-                    tied ? Start : Initialization.Uniform(-bound, bound)),
+                    tied ? Start : Initialization.UniformByInputs(mamba.Width)),
             ],
             NextTokenLoss.Sum,
             ResidualInFloat32: mamba.ResidualInFp32);

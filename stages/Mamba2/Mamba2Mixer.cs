@@ -1,4 +1,5 @@
 using Pipeline.Stages.LanguageModels;
+using Pipeline.Stages.Mamba;
 using Pipeline.Tensors.Models;
 using Pipeline.Tensors.Operators;
 using TorchSharp;
@@ -12,42 +13,37 @@ namespace Pipeline.Stages.Mamba2;
 internal sealed class Mamba2Mixer(Mamba2MixerSettings settings, string name, IReadOnlyDictionary<string, torch.Tensor> parameters)
     : IBlockPart
 {
+    private readonly Projection
+        into = new($"{name}.in_proj", parameters),
+        outOf = new($"{name}.out_proj", parameters);
+
     private readonly torch.Tensor
-        projectionIn = parameters[$"{name}.in_proj.weight"],
         convolution = parameters[$"{name}.conv1d.weight"],
         timeStepBias = parameters[$"{name}.dt_bias"],
         decayLogarithm = parameters[$"{name}.A_log"],
         skip = parameters[$"{name}.D"],
-        norm = parameters[$"{name}.norm.weight"],
-        projectionOut = parameters[$"{name}.out_proj.weight"];
+        norm = parameters[$"{name}.norm.weight"];
 
-    private readonly torch.Tensor?
-        projectionInBias = parameters.GetValueOrDefault($"{name}.in_proj.bias"),
-        convolutionBias = parameters.GetValueOrDefault($"{name}.conv1d.bias"),
-        projectionOutBias = parameters.GetValueOrDefault($"{name}.out_proj.bias");
-
+    private readonly torch.Tensor? convolutionBias = parameters.GetValueOrDefault($"{name}.conv1d.bias");
     private readonly (string Taps, string State) kept = ($"{name}.conv", $"{name}.ssm");
 
     public static IEnumerable<ParameterDefinition> Parameters(Mamba2MixerSettings settings, string name)
     {
-        var taps = Around(settings.Convolution);
-        yield return new($"{name}.in_proj.weight", [settings.ProjectionWidth, settings.Width], Around(settings.Width));
-        yield return new($"{name}.conv1d.weight", [settings.ConvolutionWidth, 1, settings.Convolution], taps);
-        yield return new($"{name}.dt_bias", [settings.Heads], new InverseSoftplusOfLogUniform(1e-3, 0.1, 1e-4), WeightDecay: false);
-        yield return new($"{name}.A_log", [settings.Heads], new LogarithmOfUniform(1, 16), WeightDecay: false);
-        yield return new($"{name}.D", [settings.Heads], Initialization.Constant(1), WeightDecay: false);
-        yield return new($"{name}.norm.weight", [settings.InnerWidth], Initialization.Constant(1));
-        yield return new($"{name}.out_proj.weight", [settings.Width, settings.InnerWidth], Around(settings.InnerWidth, Math.Sqrt(settings.Residuals)));
-        if (settings.Bias)
-        {
-            yield return new($"{name}.in_proj.bias", [settings.ProjectionWidth], Initialization.Constant(0));
-            yield return new($"{name}.out_proj.bias", [settings.Width], Initialization.Constant(0));
-        }
-
-        if (settings.ConvolutionBias)
-        {
-            yield return new($"{name}.conv1d.bias", [settings.ConvolutionWidth], taps);
-        }
+        var (width, inner, heads, one) = (settings.Width, settings.InnerWidth, settings.Heads, Initialization.Constant(1));
+        var taps = Initialization.UniformByInputs(settings.Convolution);
+        return
+        [
+            .. Projection.Parameters(
+                $"{name}.in_proj", settings.ProjectionWidth, width, settings.Bias, Initialization.UniformByInputs(width)),
+            new($"{name}.conv1d.weight", [settings.ConvolutionWidth, 1, settings.Convolution], taps),
+            .. settings.ConvolutionBias ? new[] { new ParameterDefinition($"{name}.conv1d.bias", [settings.ConvolutionWidth], taps) } : [],
+            new($"{name}.dt_bias", [heads], new TimeStepBias(), WeightDecay: false),
+            new($"{name}.A_log", [heads], new LogarithmOfUniform(1, 16), WeightDecay: false),
+            new($"{name}.D", [heads], one, WeightDecay: false),
+            new($"{name}.norm.weight", [inner], one),
+            .. Projection.Parameters(
+                $"{name}.out_proj", width, inner, settings.Bias, Initialization.UniformByInputs(inner, 1 / Math.Sqrt(settings.Residuals))),
+        ];
     }
 
     public static LayerCost Cost(Mamba2MixerSettings settings, int length)
@@ -78,7 +74,7 @@ internal sealed class Mamba2Mixer(Mamba2MixerSettings settings, string name, IRe
     public (torch.Tensor Output, MixerState After) Run(torch.Tensor input, Pass pass, MixerState? before = null)
     {
         var (sequences, length, inner, shared) = (input.shape[0], input.shape[1], settings.InnerWidth, settings.SharedWidth);
-        var parts = pass.Linear(input, projectionIn, projectionInBias).split([inner, settings.ConvolutionWidth, settings.Heads], 2);
+        var parts = into.Forward(input, pass).split([inner, settings.ConvolutionWidth, settings.Heads], 2);
         var (convolved, taps) = Operator.CausalConvolution(parts[1], convolution, convolutionBias, before?.Taps, pass.DocumentStarts);
         var mixed = torch.nn.functional.silu(convolved).split([inner, shared, shared], 2);
         var (output, state) = StateSpaceDual.Run(
@@ -92,15 +88,14 @@ internal sealed class Mamba2Mixer(Mamba2MixerSettings settings, string name, IRe
             before?.State,
             pass.DocumentStarts);
         var gated = Gate(output.view(sequences, length, inner), parts[0]);
-        return (pass.Linear(gated, projectionOut, projectionOutBias), new(taps, state));
+        return (outOf.Forward(gated, pass), new(taps, state));
     }
 
     /// <summary>softplus(raw + bias) within the limits, in float32.</summary>
     private torch.Tensor TimeStep(torch.Tensor raw)
     {
         var biased = Arithmetic.Add(raw.to(torch.ScalarType.Float32), timeStepBias.to(torch.ScalarType.Float32));
-        using var zero = torch.zeros([], biased.dtype, biased.device);
-        var step = biased.logaddexp(zero);
+        var step = Operator.Softplus(biased);
         return settings.TimeStepLimit is { } limit ? Arithmetic.Clamp(step, limit[0], limit.Count > 1 ? limit[1] : double.PositiveInfinity) : step;
     }
 
@@ -113,8 +108,4 @@ internal sealed class Mamba2Mixer(Mamba2MixerSettings settings, string name, IRe
             .view(output.shape)
             .to(output.dtype);
     }
-
-    /// <summary>Uniform within 1/sqrt(inputs), PyTorch's own for linear layers and convolutions.</summary>
-    private static Initialization Around(int inputs, double smaller = 1) =>
-        Initialization.Uniform(-1 / (Math.Sqrt(inputs) * smaller), 1 / (Math.Sqrt(inputs) * smaller));
 }

@@ -19,14 +19,14 @@ public sealed class Mamba3LanguageModel : IArchitecture
     public ModelDefinition Define(ModelSettings settings, int vocabulary)
     {
         var mamba = (Mamba3Settings)settings;
-        var (tied, bound) = (mamba.TieEmbeddings, 1 / Math.Sqrt(mamba.Width));
+        var tied = mamba.TieEmbeddings;
         return new(
             [
                 TokenEmbedding.Define(Embedding, vocabulary, mamba.Width, mamba.Context, Start, mamba.ResidualInFp32),
                 .. Enumerable.Range(0, mamba.Layers).Select(index => Block(mamba, $"backbone.layers.{index}")),
                 LanguageModelHead.Define(
                     "backbone.norm_f.weight", mamba.NormEpsilon, tied ? Embedding : "lm_head.weight", vocabulary, mamba.Width, mamba.Context,
-                    tied ? Start : Initialization.Uniform(-bound, bound)),
+                    tied ? Start : Initialization.UniformByInputs(mamba.Width)),
             ],
             NextTokenLoss.Sum,
             ResidualInFloat32: mamba.ResidualInFp32);

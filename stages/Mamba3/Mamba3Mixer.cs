@@ -1,5 +1,5 @@
 using Pipeline.Stages.LanguageModels;
-using Pipeline.Stages.Mamba2;
+using Pipeline.Stages.Mamba;
 using Pipeline.Tensors.Models;
 using Pipeline.Tensors.Operators;
 using static TorchSharp.torch;
@@ -17,15 +17,17 @@ internal sealed class Mamba3Mixer(Mamba3MixerSettings settings, string name, IRe
     /// <summary>No decay is slower than exp(-1e-4 dt).</summary>
     private const double LeastDecay = 1e-4;
 
+    private readonly Projection
+        into = new($"{name}.in_proj", parameters),
+        outOf = new($"{name}.out_proj", parameters);
+
     private readonly Tensor
-        projectionIn = parameters[$"{name}.in_proj.weight"],
         timeStepBias = parameters[$"{name}.dt_bias"],
         inputBias = parameters[$"{name}.B_bias"],
         outputBias = parameters[$"{name}.C_bias"],
         inputNorm = parameters[$"{name}.B_norm.weight"],
         outputNorm = parameters[$"{name}.C_norm.weight"],
-        skip = parameters[$"{name}.D"],
-        projectionOut = parameters[$"{name}.out_proj.weight"];
+        skip = parameters[$"{name}.D"];
 
     private readonly Tensor? norm = parameters.GetValueOrDefault($"{name}.norm.weight");
 
@@ -34,8 +36,8 @@ internal sealed class Mamba3Mixer(Mamba3MixerSettings settings, string name, IRe
     public static IEnumerable<ParameterDefinition> Parameters(Mamba3MixerSettings settings, string name)
     {
         var one = Initialization.Constant(1);
-        yield return new($"{name}.in_proj.weight", [settings.ProjectionParts.Sum(), settings.Width], Around(settings.Width));
-        yield return new($"{name}.dt_bias", [settings.Heads], new InverseSoftplusOfLogUniform(1e-3, 0.1, 1e-4), WeightDecay: false);
+        yield return new($"{name}.in_proj.weight", [settings.ProjectionParts.Sum(), settings.Width], Initialization.UniformByInputs(settings.Width));
+        yield return new($"{name}.dt_bias", [settings.Heads], new TimeStepBias(), WeightDecay: false);
         yield return new($"{name}.B_bias", [settings.Heads, settings.State], one, WeightDecay: false);
         yield return new($"{name}.C_bias", [settings.Heads, settings.State], one, WeightDecay: false);
         yield return new($"{name}.B_norm.weight", [settings.State], one);
@@ -46,7 +48,7 @@ internal sealed class Mamba3Mixer(Mamba3MixerSettings settings, string name, IRe
             yield return new($"{name}.norm.weight", [settings.InnerWidth], one);
         }
 
-        yield return new($"{name}.out_proj.weight", [settings.Width, settings.InnerWidth], Around(settings.InnerWidth, Math.Sqrt(settings.Residuals)));
+        yield return new($"{name}.out_proj.weight", [settings.Width, settings.InnerWidth], Initialization.UniformByInputs(settings.InnerWidth, 1 / Math.Sqrt(settings.Residuals)));
     }
 
     /// <summary>Every head has a B and a C of its own in the scan.</summary>
@@ -83,7 +85,7 @@ internal sealed class Mamba3Mixer(Mamba3MixerSettings settings, string name, IRe
     /// <param name="before">What the tokens before the first have left; nothing without it.</param>
     public (Tensor Output, Mamba3State After) Run(Tensor input, Pass pass, Mamba3State? before = null)
     {
-        Tensor[] parts = [.. pass.Linear(input, projectionIn, null).split([.. settings.ProjectionParts], 2).Select(Wide)];
+        Tensor[] parts = [.. into.Forward(input, pass).split([.. settings.ProjectionParts], 2).Select(Wide)];
         var scanned = new TrapezoidalInput(
             X: ByHead(parts[1]),
             TimeStep: Operator.Softplus(Arithmetic.Add(parts[4], Wide(timeStepBias))),
@@ -95,7 +97,7 @@ internal sealed class Mamba3Mixer(Mamba3MixerSettings settings, string name, IRe
         var (output, after) = TrapezoidalScan.Run(scanned, skip, settings.Chunk, before, pass.DocumentStarts);
         var normed = norm is null ? output : Operator.RmsNorm(output, norm.view(settings.Heads, settings.HeadSize), settings.NormEpsilon);
         var gated = (normed * nn.functional.silu(ByHead(parts[0]))).flatten(2).to(input.dtype);
-        return (pass.Linear(gated, projectionOut, null), after);
+        return (outOf.Forward(gated, pass), after);
     }
 
     /// <summary>1 + x from 0 on, 1 / (1 - x) below: always positive and falling off slowly. The halves are exact, and at 0 the slope is 1 from
@@ -118,8 +120,4 @@ internal sealed class Mamba3Mixer(Mamba3MixerSettings settings, string name, IRe
         var normed = Operator.RmsNorm(tokens.view(sequences, length, settings.Groups, 1, state), gain, settings.NormEpsilon);
         return Arithmetic.Add(normed, Wide(bias).view(settings.Groups, -1, state)).view(sequences, length, settings.Heads, state);
     }
-
-    /// <summary>Uniform within 1/sqrt(inputs), PyTorch's own for linear layers.</summary>
-    private static Initialization Around(int inputs, double smaller = 1) =>
-        Initialization.Uniform(-1 / (Math.Sqrt(inputs) * smaller), 1 / (Math.Sqrt(inputs) * smaller));
 }

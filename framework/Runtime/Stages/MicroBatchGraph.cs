@@ -31,6 +31,7 @@ internal sealed class MicroBatchGraph(Pass pass, ConstantWeights weights) : IDis
     /// <summary>The backward without the large weights' gradients.</summary>
     /// <param name="gradient">Of the last segment's output, as <see cref="Output"/> says.</param>
     /// <returns>The gradient of the first segment's input; null where that is not differentiable, as token ids are not.</returns>
+    /// <exception cref="InvalidOperationException">The backward of an operator has failed.</exception>
     public Tensor? InputGradient(Tensor gradient)
     {
         var next = gradient;
@@ -39,6 +40,7 @@ internal sealed class MicroBatchGraph(Pass pass, ConstantWeights weights) : IDis
             using var input = part.Input;
             using var root = part.Root ?? part.Segment.Run(Leaf(input), Recording);
             autograd.backward(root, next);
+            BackwardFailure.ThrowIfAny();
             next = input.grad;
         }
 

@@ -15,22 +15,13 @@ public sealed class Cache : IDisposable
     public Tensor? Get(string name) => kept.GetValueOrDefault(name);
 
     /// <summary>Keeps a value beyond the caller's dispose scope, in place of the one before.</summary>
-    public void Set(string name, Tensor value)
-    {
-        var detached = value.detach().clone().DetachFromDisposeScope();   // a view would keep what it is a view of
-        if (kept.Remove(name, out var before))
-        {
-            before.Dispose();
-        }
-
-        kept.Add(name, detached);
-    }
+    public void Set(string name, Tensor value) => Keep(name, value.clone());   // a view would keep what it is a view of
 
     /// <summary>What was kept and <paramref name="value"/> behind it, which is kept then.</summary>
     /// <returns>Belongs to the cache.</returns>
     public Tensor Append(string name, Tensor value, long dimension)
     {
-        Set(name, kept.TryGetValue(name, out var before) ? cat([before, value], dimension) : value);
+        Keep(name, kept.TryGetValue(name, out var before) ? cat([before, value], dimension) : value.clone());
         return kept[name];
     }
 
@@ -45,5 +36,17 @@ public sealed class Cache : IDisposable
         }
 
         kept.Clear();
+    }
+
+    /// <param name="value">With memory of its own.</param>
+    private void Keep(string name, Tensor value)
+    {
+        var detached = value.detach().DetachFromDisposeScope();
+        if (kept.Remove(name, out var before))
+        {
+            before.Dispose();
+        }
+
+        kept.Add(name, detached);
     }
 }

@@ -9,6 +9,11 @@ public abstract record Initialization
 
     public static Initialization Uniform(double low, double high) => new UniformDistribution(low, high);
 
+    /// <summary>Uniform within <c>scale / sqrt(inputs)</c>: with a scale of 1 how PyTorch starts linear layers and convolutions, which is
+    /// <c>kaiming_uniform_</c> with a = sqrt(5) (He et al. 2015, arXiv:1502.01852).</summary>
+    /// <param name="inputs">That one output is made of.</param>
+    public static Initialization UniformByInputs(long inputs, double scale = 1) => Uniform(-scale / Math.Sqrt(inputs), scale / Math.Sqrt(inputs));
+
     public static Initialization Constant(double value) => new SameEverywhere(value);
 
     /// <summary>Sets the values, in place. Under <c>no_grad</c> and in the caller's dispose scope.</summary>

@@ -58,7 +58,6 @@ public static class StateSpaceDual
         ];
         if (is_grad_enabled() && arguments.Any(argument => argument.requires_grad))
         {
-            StateSpaceDualFunction.ThrowFailure();
             return Parts(StateSpaceDualFunction.apply([.. arguments, chunk])[0]);
         }
 
