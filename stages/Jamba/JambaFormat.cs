@@ -6,20 +6,18 @@ using Pipeline.Tensors.Models.HuggingFace;
 namespace Pipeline.Stages.Jamba;
 
 /// <summary>Hugging Face's JambaForCausalLM. Sizes are the tensors' where these tell them. Hugging Face counts the routers' loss only where
-/// <c>output_router_logits</c> is true; where it is not, the balance coefficient is 0.</summary>
+/// <c>output_router_logits</c> is true; where it is not, the balance coefficient is 0. Its load_balancing_loss_func takes all layers' routers
+/// together, one loss of the mean over them, and here each layer with experts adds a loss of its own: the balance coefficient is
+/// <c>router_aux_loss_coef</c> by the number of these layers.</summary>
 internal sealed class JambaFormat : IHuggingFaceFormat
 {
-    private const string Embedding = "model.embed_tokens.weight", Layer = "model.layers.";
+    private const string Embedding = "model.embed_tokens.weight", Layer = "model.layers.", RouterLogits = "output_router_logits";
 
     public string ModelType => "jamba";
 
     public ModelSettings Read(HuggingFaceConfig config, IReadOnlyDictionary<string, IReadOnlyList<long>> shapes)
     {
-        if (config.Text("hidden_act", "silu") is not ("silu" or "swish"))
-        {
-            throw config.Wrong("hidden_act", "silu");
-        }
-
+        config.RequireSilu();
         if (config.OptionalInt("sliding_window") is not null)
         {
             throw config.Wrong("sliding_window", "null");
@@ -43,7 +41,7 @@ internal sealed class JambaFormat : IHuggingFaceFormat
             .Where(name => name.StartsWith(Layer, StringComparison.Ordinal)).Select(name => name[Layer.Length..].Split('.')[0]).Distinct().Count();
         var automaticRank = config.Root["mamba_dt_rank"] is JsonValue word && word.TryGetValue<string>(out var text) && text == "auto";
         var hasMamba = shapes.Keys.Any(name => name.EndsWith(".mamba.in_proj.weight", StringComparison.Ordinal));
-        return new JambaSettings(
+        var settings = new JambaSettings(
             ModelType,
             layers > 0 ? layers : config.Int("num_hidden_layers"),
             width,
@@ -58,7 +56,7 @@ internal sealed class JambaFormat : IHuggingFaceFormat
             config.OptionalInt("expert_layer_offset") ?? 1,
             Size(".feed_forward.router.weight", 0) ?? config.OptionalInt("num_experts") ?? 16,
             config.OptionalInt("num_experts_per_tok") ?? 2,
-            config.Switch("output_router_logits", false) ? config.OptionalNumber("router_aux_loss_coef") ?? 0.001 : 0,
+            config.Switch(RouterLogits, false) ? config.OptionalNumber("router_aux_loss_coef") ?? 0.001 : 0,
             Size(".mamba.A_log", 1) ?? config.OptionalInt("mamba_d_state") ?? 16,
             (int)Math.Min(channels / width, int.MaxValue),
             Size(".mamba.conv1d.weight", 2) ?? config.OptionalInt("mamba_d_conv") ?? 4,
@@ -68,6 +66,16 @@ internal sealed class JambaFormat : IHuggingFaceFormat
             config.OptionalNumber("rms_norm_eps") ?? 1e-6,
             config.Switch("tie_word_embeddings", false),
             Size(Embedding, 0) ?? config.Int("vocab_size"));
+        if (settings.ExpertLayers == 0)
+        {
+            return settings;
+        }
+
+        // Each has three tensors of its own, so a file bounds what is made of a number in it.
+        var mostExperts = shapes.Count / (3L * settings.ExpertLayers);
+        return settings.Experts > mostExperts
+            ? throw config.Wrong("num_experts", $"at most {mostExperts}: there are {shapes.Count} tensors for {settings.ExpertLayers} layers with experts")
+            : settings with { BalanceCoefficient = settings.BalanceCoefficient / settings.ExpertLayers };
 
         // Of the first tensor whose name ends so; null where there is none of such dimensions.
         int? Size(string end, int dimension) =>
@@ -99,8 +107,8 @@ internal sealed class JambaFormat : IHuggingFaceFormat
             ["expert_layer_offset"] = jamba.ExpertOffset,
             ["num_experts"] = jamba.Experts,
             ["num_experts_per_tok"] = jamba.ExpertsPerToken,
-            ["output_router_logits"] = jamba.BalanceCoefficient > 0,
-            ["router_aux_loss_coef"] = jamba.BalanceCoefficient,
+            [RouterLogits] = jamba.BalanceCoefficient > 0 && jamba.ExpertLayers > 0,
+            ["router_aux_loss_coef"] = jamba.BalanceCoefficient * jamba.ExpertLayers,
             ["mamba_d_state"] = jamba.State,
             ["mamba_expand"] = jamba.Expand,
             ["mamba_d_conv"] = jamba.Convolution,
@@ -113,6 +121,10 @@ internal sealed class JambaFormat : IHuggingFaceFormat
             ["vocab_size"] = vocabulary,
         };
     }
+
+    public string? OtherLoss(HuggingFaceConfig config) => config.Switch(RouterLogits, false)
+        ? $"{RouterLogits} is true, so Hugging Face's loss has the routers' in it, which here is added a layer at a time and not part of the loss that is printed"
+        : null;
 
     public HuggingFaceTensor Locate(string parameter)
     {

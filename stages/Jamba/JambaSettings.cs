@@ -63,6 +63,11 @@ public sealed record JambaSettings(
 
     internal bool HasExperts(int layer) => Experts > 1 && layer % ExpertPeriod == ExpertOffset;
 
+    /// <summary>How many layers have experts.</summary>
+    internal int ExpertLayers => Experts > 1 && ExpertPeriod > 0 && ExpertOffset >= 0 && ExpertOffset < Math.Min(ExpertPeriod, Layers)
+        ? ((Layers - 1 - ExpertOffset) / ExpertPeriod) + 1
+        : 0;
+
     public string? Problem() => this switch
     {
         _ when AttentionOffset >= AttentionPeriod =>

@@ -18,11 +18,7 @@ internal sealed class MambaFormat : IHuggingFaceFormat
 
     public ModelSettings Read(HuggingFaceConfig config, IReadOnlyDictionary<string, IReadOnlyList<long>> shapes)
     {
-        if (config.Text("hidden_act", "silu") != "silu")
-        {
-            throw config.Wrong("hidden_act", "silu");
-        }
-
+        config.RequireSilu();
         const string mixer = $"{Layer}0.mixer";
         var embedding = Shape(shapes, shapes.ContainsKey(Embedding) ? Embedding : OlderEmbedding, 2);
         var (into, rates) = (Shape(shapes, $"{mixer}.in_proj.weight", 2), Shape(shapes, $"{mixer}.A_log", 2));

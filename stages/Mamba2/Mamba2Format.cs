@@ -10,7 +10,7 @@ namespace Pipeline.Stages.Mamba2;
 /// </summary>
 internal sealed class Mamba2Format : IHuggingFaceFormat
 {
-    private const string Embeddings = "backbone.embeddings.weight", Head = "lm_head.weight", Layers = "backbone.layers.";
+    private const string Embeddings = "backbone.embeddings.weight", Head = "lm_head.weight", Layers = "backbone.layers.", TimeSteps = "time_step_limit";
 
     /// <summary>Files do not say how long sequences were; the published models have seen 2048 tokens.</summary>
     private const int PublishedContext = 2048;
@@ -19,11 +19,7 @@ internal sealed class Mamba2Format : IHuggingFaceFormat
 
     public ModelSettings Read(HuggingFaceConfig config, IReadOnlyDictionary<string, IReadOnlyList<long>> shapes)
     {
-        if (config.Text("hidden_act", "silu") is not ("silu" or "swish"))
-        {
-            throw config.Wrong("hidden_act", "\"silu\"");
-        }
-
+        config.RequireSilu();
         var embeddings = Shape(config, shapes, 2, Embeddings, "backbone.embedding.weight");
         var inner = Size(Shape(config, shapes, 2, $"{Layers}0.mixer.out_proj.weight")[1]);
         var heads = Size(Shape(config, shapes, 1, $"{Layers}0.mixer.A_log")[0]);
@@ -63,7 +59,7 @@ internal sealed class Mamba2Format : IHuggingFaceFormat
             throw new BadInputException($"model.norm-groups is {mamba.NormGroups}; Hugging Face's Mamba2ForCausalLM has 1 alone.");
         }
 
-        return new()
+        JsonObject config = new()
         {
             ["architectures"] = new JsonArray("Mamba2ForCausalLM"),
             ["model_type"] = ModelType,
@@ -72,11 +68,10 @@ internal sealed class Mamba2Format : IHuggingFaceFormat
             ["state_size"] = mamba.State,
             ["num_heads"] = mamba.InnerWidth / mamba.HeadSize,
             ["head_dim"] = mamba.HeadSize,
-            ["expand"] = mamba.Expand,
+            ["expand"] = Expand(mamba.InnerWidth, mamba.Width),
             ["n_groups"] = mamba.Groups,
             ["conv_kernel"] = mamba.Convolution,
             ["chunk_size"] = mamba.Chunk,
-            ["time_step_limit"] = new JsonArray(mamba.TimeStepLimit?[0] ?? 0, mamba.TimeStepLimit is [_, var most] ? most : new JsonObject { ["__float__"] = "Infinity" }),
             ["hidden_act"] = "silu",
             ["use_bias"] = mamba.Bias,
             ["use_conv_bias"] = mamba.ConvBias,
@@ -85,18 +80,37 @@ internal sealed class Mamba2Format : IHuggingFaceFormat
             ["tie_word_embeddings"] = mamba.TieEmbeddings,
             ["vocab_size"] = vocabulary,
         };
+        if (mamba.TimeStepLimit is { } limit)   // without the key there is none
+        {
+            config[TimeSteps] = new JsonArray(limit[0], limit is [_, var most] ? most : new JsonObject { ["__float__"] = "Infinity" });
+        }
+
+        return config;
     }
 
     public HuggingFaceTensor Locate(string parameter) =>
         parameter == Embeddings ? new(parameter, Aliases: ["backbone.embedding.weight"]) : new(parameter);
 
+    /// <summary>Hugging Face cuts expand * hidden_size off where <see cref="Mamba2Settings.InnerWidth"/> rounds: the quotient, or the least number
+    /// above it whose product is not below the inner width.</summary>
+    private static double Expand(int inner, int width)
+    {
+        var expand = (double)inner / width;
+        while ((int)(expand * width) < inner)
+        {
+            expand = Math.BitIncrement(expand);
+        }
+
+        return expand;
+    }
+
     /// <summary>[0, infinity] is none: softplus is positive.</summary>
-    private static double[]? Limit(HuggingFaceConfig config) => config.OptionalNumbers("time_step_limit") switch
+    private static double[]? Limit(HuggingFaceConfig config) => config.OptionalNumbers(TimeSteps) switch
     {
         null or [<= 0, double.PositiveInfinity] => null,
         [var low, double.PositiveInfinity] when double.IsFinite(low) => [low],
         [var low, var high] when double.IsFinite(low) && double.IsFinite(high) && low <= high => [Math.Max(0, low), high],
-        _ => throw config.Wrong("time_step_limit", "a lowest and a highest time step"),
+        _ => throw config.Wrong(TimeSteps, "a lowest and a highest time step"),
     };
 
     private static int LayerCount(IEnumerable<string> names) =>

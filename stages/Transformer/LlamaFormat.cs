@@ -12,11 +12,7 @@ internal sealed class LlamaFormat : IHuggingFaceFormat
 
     public ModelSettings Read(HuggingFaceConfig config, IReadOnlyDictionary<string, IReadOnlyList<long>> shapes)
     {
-        if (config.Text("hidden_act", "silu") != "silu")
-        {
-            throw config.Wrong("hidden_act", "silu");
-        }
-
+        config.RequireSilu();
         var (width, heads) = (config.Int("hidden_size"), config.Int("num_attention_heads"));
         var groups = config.OptionalInt("num_key_value_heads") ?? heads;
         var size = config.OptionalInt("head_dim") ?? (heads > 0 && width % heads == 0 ? width / heads : throw config.Wrong("num_attention_heads", "a divisor of hidden_size"));

@@ -13,8 +13,13 @@ public static class TokenizerFiles
     /// <summary>The largest public vocabularies take some tens of MiB.</summary>
     private const int LargestFile = 256 << 20;
 
-    private static readonly string[] Names =
+    /// <summary>In a model's folder.</summary>
+    internal static readonly IReadOnlyList<string> Names =
         ["tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
+
+    /// <summary>Is a tokenizer among them? The others say something about one, and are none.</summary>
+    public static bool HaveTokenizer(IReadOnlyList<DataFile>? files) =>
+        files?.Any(file => file.Path is "tokenizer.json" or "tokenizer.model" or "vocab.json") ?? false;
 
     /// <summary>Copies those that lie in a model's folder.</summary>
     /// <param name="to">Made where there are any.</param>

@@ -68,7 +68,7 @@ public sealed record TokenVocabulary(
         return new(Math.Min(tokenizer.Vocabulary, rows), tokenizer, null, tokenizer.EndOfText, path);
     }
 
-    private static string PathOf(Manifest manifest, string folder, DataSettings data) => manifest.TokenizerFiles is { Count: > 0 }
+    private static string PathOf(Manifest manifest, string folder, DataSettings data) => TokenizerFiles.HaveTokenizer(manifest.TokenizerFiles)
         ? Path.Combine(folder, TokenizerFiles.Folder)
         : Path.GetFullPath(data.Tokenizer, manifest.Folder is { } then && Directory.Exists(then) ? then : Directory.GetCurrentDirectory());
 }

@@ -9,16 +9,18 @@ namespace Pipeline.Runtime.HuggingFace;
 /// (sequences, length), <c>logits</c>, <c>loss</c>) and grads.safetensors, gradients by the names of the weights.</summary>
 internal sealed class HuggingFaceDump : IDisposable
 {
+    public const string IoFile = "io.safetensors", GradientsFile = "grads.safetensors";
+
     private readonly SafeTensorsFile io;
     private readonly SafeTensorsFile gradients;
 
     /// <exception cref="BadInputException">It is not there, or not of this model.</exception>
     public HuggingFaceDump(string folder, int context, int vocabulary)
     {
-        io = Open(folder, "io.safetensors");
+        io = Open(folder, IoFile);
         try
         {
-            gradients = Open(folder, "grads.safetensors");
+            gradients = Open(folder, GradientsFile);
             using var ids = Take(io, "input_ids", ScalarType.Int64, null);
             if (ids.dim() != 2 || ids.shape[0] < 1 || ids.shape[1] < 2 || ids.shape[1] > context)
             {

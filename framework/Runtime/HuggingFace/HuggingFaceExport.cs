@@ -183,9 +183,10 @@ public sealed class HuggingFaceExport
             return;
         }
 
-        foreach (var old in Directory.EnumerateFiles(target, "model*.safetensors*").ToArray())
+        string[] named = [.. TokenizerFiles.Names, HuggingFaceDump.IoFile, HuggingFaceDump.GradientsFile];
+        foreach (var old in Directory.EnumerateFiles(target, "model*.safetensors*").Concat(named.Select(name => Path.Combine(target, name))).ToArray())
         {
-            File.Delete(old);
+            File.Delete(old);   // nothing where it is not there
         }
 
         foreach (var file in Directory.EnumerateFiles(aside))

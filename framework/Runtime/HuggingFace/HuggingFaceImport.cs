@@ -45,7 +45,7 @@ public static class HuggingFaceImport
             Step: 0,
             Epoch: 0,
             job.Job.Seed,
-            tokenizer.Count > 0 ? "files" : "none",
+            TokenizerFiles.HaveTokenizer(tokenizer) ? "files" : "none",
             Characters: null,
             Data: [],
             text,

@@ -78,6 +78,9 @@ public sealed class HuggingFaceModel : IDisposable
 
     private string ConfigPath => Path.Combine(Folder, HuggingFaceConfig.FileName);
 
+    /// <summary>Why Hugging Face's loss is another than the one here; null where it is not.</summary>
+    internal string? OtherLoss => format.OtherLoss(HuggingFaceConfig.Parse(ConfigText, ConfigPath));
+
     /// <summary>Where Hugging Face's files have a parameter.</summary>
     internal HuggingFaceTensor Locate(string parameter) => format.Locate(parameter);
 

@@ -9,13 +9,18 @@ namespace Pipeline.Runtime.HuggingFace;
 public static class HuggingFaceVerification
 {
     /// <param name="stages">To cut the layers over.</param>
-    /// <exception cref="BadInputException">The dump is missing or not of this model, or there are more stages than layers.</exception>
+    /// <exception cref="BadInputException">The dump is missing or not of this model, Hugging Face's loss is another than the one here, or there are more stages than layers.</exception>
     public static VerifiedModel Run(HuggingFaceModel model, int stages)
     {
         var settings = model.Job.Model;
         if (stages < 1 || stages > settings.Layers)
         {
             throw new BadInputException($"--stages must be from 1 to {settings.Layers}, the number of layers, not {stages}.");
+        }
+
+        if (model.OtherLoss is { } reason)
+        {
+            throw new BadInputException($"{model.Folder} cannot be compared: {reason}.");
         }
 
         using var scope = NewDisposeScope();

@@ -89,6 +89,26 @@ public class GoldenModelTests
         Assert.Contains("--stages must be from 1 to", Assert.Throws<BadInputException>(() => HuggingFaceVerification.Run(model, 99)).Message, StringComparison.Ordinal);
     });
 
+    [Fact]
+    public void A_loss_with_the_routers_in_it_is_not_compared()
+    {
+        using var temporary = new TemporaryFolder();
+        foreach (var file in Directory.EnumerateFiles(Folders().Single(folder => Path.GetFileName(folder) == "jamba")))
+        {
+            File.Copy(file, temporary.File(Path.GetFileName(file)));
+        }
+
+        var config = temporary.File(HuggingFaceConfig.FileName);
+        var text = File.ReadAllText(config);
+        File.WriteAllText(config, text.Replace("\"output_router_logits\": false", "\"output_router_logits\": true", StringComparison.Ordinal));
+        Assert.NotEqual(text, File.ReadAllText(config));
+        using var model = new HuggingFaceModel(temporary.Path, Families.All);
+        Assert.StartsWith(
+            $"{temporary.Path} cannot be compared: output_router_logits is true, ",
+            Assert.Throws<BadInputException>(() => HuggingFaceVerification.Run(model, 1)).Message,
+            StringComparison.Ordinal);
+    }
+
     /// <summary>Those whose family is here.</summary>
     internal static IReadOnlyList<string> Folders()
     {

@@ -81,12 +81,26 @@ public sealed class ImportExportTests : IDisposable
         Assert.Contains("merges.txt does not have the SHA-256 of its manifest", Assert.Throws<BadInputException>(() => folder.Export(overwrite: true)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("none", "tokenizer_config.json", "special_tokens_map.json")]
+    [InlineData("none", "merges.txt")]
+    [InlineData("files", "tokenizer_config.json", "tokenizer.json")]
+    [InlineData("files", "tokenizer.model")]
+    [InlineData("files", "vocab.json", "merges.txt")]
+    public void Files_about_a_tokenizer_are_none(string tokenizer, params string[] names)
+    {
+        Array.ForEach(names, name => File.WriteAllText(folder.FileOf(name), "{}"));
+        Assert.Equal(tokenizer, Manifest.Read(folder.Import().Checkpoint).Tokenizer);
+        Assert.Equal(names.Order(StringComparer.Ordinal), folder.Export().Tokenizer.Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public void A_folder_with_files_is_left_alone_unless_it_is_to_be_overwritten()
     {
         folder.Import();
         folder.Export(shardBytes: 1500);
-        File.WriteAllText(Path.Combine(folder.Out, "notes.txt"), "mine");
+        string[] earlier = ["tokenizer.json", "vocab.json", "special_tokens_map.json", "io.safetensors", "grads.safetensors"];
+        Array.ForEach([.. earlier, "notes.txt"], name => File.WriteAllText(Path.Combine(folder.Out, name), "mine"));
         Assert.Equal($"{folder.Out} is not empty; --overwrite replaces a model that is there.", Assert.Throws<BadInputException>(() => folder.Export()).Message);
         folder.Export(overwrite: true);
         Assert.Equal(["config.json", "model.safetensors", "notes.txt"], Directory.EnumerateFiles(folder.Out).Select(Path.GetFileName).Order(StringComparer.Ordinal));

@@ -95,6 +95,7 @@ public class JambaTests
         var model = new JambaLanguageModel();
         var shapes = model.Define(settings, 11).Parameters.ToDictionary(parameter => parameter.Name, parameter => parameter.Shape, StringComparer.Ordinal);
         var config = model.HuggingFace.Write(settings, 11);
+        Assert.Equal((true, 0.5), ((bool)config["output_router_logits"]!, (double)config["router_aux_loss_coef"]!));   // two layers have experts
         Assert.Equal(settings, Read());
         foreach (var key in (string[])["num_hidden_layers", "hidden_size", "intermediate_size", "num_key_value_heads", "head_dim", "num_experts", "mamba_d_state",
             "mamba_expand", "mamba_d_conv", "mamba_dt_rank", "vocab_size"])
@@ -105,6 +106,10 @@ public class JambaTests
         config["mamba_proj_bias"] = false;
         config["mamba_conv_bias"] = true;
         Assert.Equal(settings, Read());
+        config["hidden_act"] = "swish";
+        Assert.Equal(settings, Read());
+        config["router_aux_loss_coef"] = 0.25;
+        Assert.Equal(settings with { BalanceCoefficient = 0.125 }, Read());
         config["output_router_logits"] = false;
         Assert.Equal(settings with { BalanceCoefficient = 0 }, Read());
         Refused("hidden_act", "gelu", "hidden_act must be silu, not \"gelu\"");
@@ -121,6 +126,32 @@ public class JambaTests
             Assert.Contains(sentence, Assert.Throws<BadInputException>(Read).Message, StringComparison.Ordinal);
             config[key] = before;
         }
+    }
+
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(2, 1)]
+    [InlineData(5, 4)]
+    [InlineData(8, 7)]
+    public void Layers_with_experts_are_counted_as_they_are_found(int period, int offset) => Assert.All(Enumerable.Range(1, 20), layers =>
+    {
+        var settings = Small with { Layers = layers, ExpertPeriod = period, ExpertOffset = offset };
+        Assert.Equal(Enumerable.Range(0, layers).Count(settings.HasExperts), settings.ExpertLayers);
+        Assert.Equal(0, (settings with { Experts = 1 }).ExpertLayers);
+    });
+
+    /// <summary>Each expert of each layer is three tensors; more than a file has are not made.</summary>
+    [Theory]
+    [InlineData(100_000)]
+    [InlineData(int.MaxValue)]
+    public void More_experts_than_tensors_are_refused(int experts)
+    {
+        var format = new JambaLanguageModel().HuggingFace;
+        var config = format.Write(Small with { Layers = 1000, ExpertPeriod = 1, ExpertOffset = 0, Experts = experts }, 5);
+        var shapes = Enumerable.Range(0, 1000).ToDictionary(layer => $"model.layers.{layer}.x", _ => (IReadOnlyList<long>)[1L], StringComparer.Ordinal);
+        Assert.Equal(
+            $"config.json: num_experts must be at most 0: there are 1000 tensors for 1000 layers with experts, not {experts}.",
+            Assert.Throws<BadInputException>(() => format.Read(new("config.json", config), shapes)).Message);
     }
 
     [Fact]

@@ -149,6 +149,8 @@ public class MambaTests
         config["num_hidden_layers"] = 1;
         config["hidden_size"] = 99;
         Assert.Equal(settings, Read());
+        config["hidden_act"] = "swish";
+        Assert.Equal(settings, Read());
         shapes.Remove("backbone.embeddings.weight", out var embedding);
         shapes.Add("backbone.embedding.weight", embedding!);
         Assert.Equal(settings, Read());

@@ -53,6 +53,42 @@ public class Mamba2FormatTests
         Assert.Null(Read(config, Settings).TimeStepLimit);
     }
 
+    /// <summary>Infinity has a spelling of Hugging Face's own, which is written only where nothing else says the same.</summary>
+    [Fact]
+    public void No_limit_has_no_key()
+    {
+        Assert.False(Written(Settings with { TimeStepLimit = null }).ContainsKey("time_step_limit"));
+        Assert.Equal("""[0.5,{"__float__":"Infinity"}]""", Written(Settings with { TimeStepLimit = [0.5] })["time_step_limit"]!.ToJsonString());
+        Assert.Equal("[0.01,0.1]", Written(Settings)["time_step_limit"]!.ToJsonString());
+    }
+
+    /// <summary>Hugging Face's inner width is int(expand * hidden_size), which cuts off.</summary>
+    [Fact]
+    public void Expand_gives_the_inner_width_to_one_who_cuts_off()
+    {
+        var inexact = 0;
+        for (var width = 16; width <= 2048; width += 16)
+        {
+            for (var inner = 16; inner <= 4 * width; inner += 16)
+            {
+                var settings = Settings with { Width = width, Expand = (double)inner / width, HeadSize = 16, Groups = 1 };
+                inexact += (int)(settings.Expand * width) != inner ? 1 : 0;
+                Assert.Equal(inner, (int)(Family.HuggingFace.Write(settings, 31)["expand"]!.GetValue<double>() * width));
+            }
+        }
+
+        Assert.True(inexact > 0);   // or the test would show nothing
+        Assert.Equal("2", Written(Settings)["expand"]!.ToJsonString());
+    }
+
+    [Fact]
+    public void Swish_is_silu()
+    {
+        var config = Written(Settings);
+        config["hidden_act"] = "swish";
+        AssertSame(Settings, Read(config, Settings));
+    }
+
     [Fact]
     public void A_head_that_is_not_in_the_file_is_tied() =>
         Assert.True(Read(Written(Settings), Settings with { TieEmbeddings = true }).TieEmbeddings);

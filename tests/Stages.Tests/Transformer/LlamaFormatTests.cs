@@ -17,6 +17,9 @@ public class LlamaFormatTests
     [Fact]
     public void Missing_keys_have_Hugging_Faces_defaults() => Assert.Equal(Plain, Read(""));
 
+    [Fact]
+    public void Swish_is_silu() => Assert.Equal(Plain, Read(""" "hidden_act": "swish" """));
+
     [Theory]
     [InlineData(""" "rope_theta": 500000.0 """)]
     [InlineData(""" "rope_theta": 500000.0, "rope_scaling": null """)]

@@ -70,6 +70,16 @@ public sealed class HuggingFaceConfig(string path, JsonObject root)
         ? node is JsonObject section ? new($"{path}: {key}", section) : throw Wrong(key, "an object")
         : null;
 
+    /// <summary>For families whose activation is SiLU, x * sigmoid(x), which <c>hidden_act</c> calls <c>silu</c> or <c>swish</c>.</summary>
+    /// <exception cref="BadInputException">It is another.</exception>
+    public void RequireSilu()
+    {
+        if (Text("hidden_act", "silu") is not ("silu" or "swish"))
+        {
+            throw Wrong("hidden_act", "silu");
+        }
+    }
+
     /// <summary>For a value that this framework's family does not have.</summary>
     public BadInputException Wrong(string key, string allowed) => new($"{path}: {key} must be {allowed}, not {QuotedText.Shorten(root[key]?.ToJsonString() ?? "null")}.");
 

@@ -17,6 +17,9 @@ public interface IHuggingFaceFormat
     /// <summary>The keys of config.json that say these settings.</summary>
     JsonObject Write(ModelSettings settings, int vocabulary);
 
+    /// <summary>Why the loss of Hugging Face's model is not the one that is printed here, as the second half of a sentence; null where it is.</summary>
+    string? OtherLoss(HuggingFaceConfig config) => null;
+
     /// <summary>Where a parameter lies.</summary>
     /// <param name="parameter">Our name.</param>
     HuggingFaceTensor Locate(string parameter);
