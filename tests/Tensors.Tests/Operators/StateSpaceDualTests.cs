@@ -141,10 +141,12 @@ public class StateSpaceDualTests
         AssertClose(sequentialState, state, $"{one}: S");
         Backward(output, state);
         Backward(sequentialOutput, sequentialState);
-        for (var index = 0; index < (one.State ? 7 : 6); index++)
+        var arguments = one.State ? 7 : 6;
+        var largest = expected.Take(arguments).Max(argument => argument.grad!.abs().max().item<double>());
+        for (var index = 0; index < arguments; index++)
         {
-            // With decays of 20 next to nothing is left of a state, and the rates' gradient is what remains of large terms that cancel out.
-            AssertClose(expected[index].grad!, actual[index].grad!, $"{one}: gradient of {Names[index]}", index == 2 && one.Decay > 1 ? 10 * Tolerance : Tolerance);
+            // The gradients of a and d are sums over all tokens, whose terms may cancel out: they are as exact as the terms.
+            AssertClose(expected[index].grad!, actual[index].grad!, $"{one}: gradient of {Names[index]}", index is 2 or 5 ? largest : 0);
         }
     }
 
@@ -205,11 +207,12 @@ public class StateSpaceDualTests
     private static Tensor[] Part(Tensor[] arguments, long start, long length) =>
         [.. arguments.Select((argument, index) => index is 0 or 1 or 3 or 4 ? argument.narrow(1, start, length) : argument)];
 
-    private static void AssertClose(Tensor expected, Tensor actual, string what, double tolerance = Tolerance)
+    /// <param name="least">What a difference is compared with where no element is larger.</param>
+    private static void AssertClose(Tensor expected, Tensor actual, string what, double least = 0)
     {
         var wide = expected.to(ScalarType.Float64);
-        var difference = (wide - actual.to(ScalarType.Float64)).abs().max().item<double>() / Math.Max(wide.abs().max().item<double>(), 1e-30);
-        Assert.True(difference <= tolerance, $"{what} differs by {difference} of its largest element.");
+        var difference = (wide - actual.to(ScalarType.Float64)).abs().max().item<double>() / Math.Max(wide.abs().max().item<double>(), Math.Max(least, 1e-30));
+        Assert.True(difference <= Tolerance, $"{what} differs by {difference} of its largest element.");
     }
 
     private sealed record Case(
