@@ -12,7 +12,6 @@ namespace Pipeline.Stages.Hybrid;
 /// so that no result depends on it.</summary>
 public sealed class HybridLanguageModel : IArchitecture
 {
-    private const string Tokens = "backbone.embeddings.weight";
     private const double Deviation = 0.02;
     private static readonly Initialization Start = Initialization.Normal(Deviation);
 
@@ -23,17 +22,10 @@ public sealed class HybridLanguageModel : IArchitecture
     public ModelDefinition Define(ModelSettings settings, int vocabulary)
     {
         var hybrid = (HybridSettings)settings;
-        return new(
-            [
-                TokenEmbedding.Define(Tokens, vocabulary, hybrid.Width, hybrid.Context, Start, hybrid.ResidualInFp32),
-                .. HybridPattern.Layers(hybrid.Pattern).Select((letter, index) => ResidualBlock.Define(
-                    $"backbone.layers.{index}", hybrid.Width, hybrid.Context, hybrid.NormEpsilon, Part(hybrid, letter, $"backbone.layers.{index}"))),
-                LanguageModelHead.Define(
-                    "backbone.norm_f.weight", hybrid.NormEpsilon, hybrid.TieEmbeddings ? Tokens : "lm_head.weight", vocabulary, hybrid.Width,
-                    hybrid.Context, Start),
-            ],
-            NextTokenLoss.Sum,
-            ResidualInFloat32: hybrid.ResidualInFp32);
+        return new LanguageModel(
+            "backbone.embeddings.weight", "backbone.norm_f.weight", hybrid.NormEpsilon, hybrid.TieEmbeddings, Start, Start, hybrid.ResidualInFp32)
+            .Of(hybrid, vocabulary, HybridPattern.Layers(hybrid.Pattern).Select((letter, index) => ResidualBlock.Define(
+                $"backbone.layers.{index}", hybrid.Width, hybrid.Context, hybrid.NormEpsilon, Part(hybrid, letter, $"backbone.layers.{index}"))));
     }
 
     private static Branch Part(HybridSettings settings, char letter, string layer)

@@ -11,7 +11,6 @@ namespace Pipeline.Stages.Jamba;
 /// deviation 0.02, and Mamba's mixers as Mamba's; projections back to the residual stream are smaller by 1/sqrt(2 layers).</summary>
 public sealed class JambaLanguageModel : IArchitecture
 {
-    private const string Tokens = "model.embed_tokens.weight";
     private const double Deviation = 0.02;
     private static readonly Initialization Start = Initialization.Normal(Deviation);
 
@@ -24,16 +23,9 @@ public sealed class JambaLanguageModel : IArchitecture
     public ModelDefinition Define(ModelSettings settings, int vocabulary)
     {
         var jamba = (JambaSettings)settings;
-        return new(
-            [
-                TokenEmbedding.Define(Tokens, vocabulary, jamba.Width, jamba.Context, Start),
-                .. Enumerable.Range(0, jamba.Layers).Select(index => ResidualBlock.Define(
-                    $"model.layers.{index}", jamba.Width, jamba.Context, jamba.NormEpsilon, Mixer(jamba, index), FeedForward(jamba, index))),
-                LanguageModelHead.Define(
-                    "model.final_layernorm.weight", jamba.NormEpsilon, jamba.TieEmbeddings ? Tokens : "lm_head.weight", vocabulary, jamba.Width,
-                    jamba.Context, Start),
-            ],
-            NextTokenLoss.Sum);
+        return new LanguageModel("model.embed_tokens.weight", "model.final_layernorm.weight", jamba.NormEpsilon, jamba.TieEmbeddings, Start, Start)
+            .Of(jamba, vocabulary, Enumerable.Range(0, jamba.Layers).Select(index => ResidualBlock.Define(
+                $"model.layers.{index}", jamba.Width, jamba.Context, jamba.NormEpsilon, Mixer(jamba, index), FeedForward(jamba, index))));
     }
 
     private static Branch Mixer(JambaSettings settings, int index)

@@ -10,9 +10,6 @@ namespace Pipeline.Stages.Mamba;
 /// 1/sqrt(layers).</summary>
 public sealed class Mamba1 : IArchitecture
 {
-    private const string Tokens = "backbone.embeddings.weight";
-    private static readonly Initialization Start = Initialization.Normal(0.02);
-
     public string Name => "mamba";
 
     public Type Settings => typeof(MambaSettings);
@@ -22,17 +19,10 @@ public sealed class Mamba1 : IArchitecture
     public ModelDefinition Define(ModelSettings settings, int vocabulary)
     {
         var mamba = (MambaSettings)settings;
-        var tied = mamba.TieEmbeddings;
-        return new(
-            [
-                TokenEmbedding.Define(Tokens, vocabulary, mamba.Width, mamba.Context, Start, mamba.ResidualInFp32),
-                .. Enumerable.Range(0, mamba.Layers).Select(index => Block(mamba, $"backbone.layers.{index}")),
-                LanguageModelHead.Define(
-                    "backbone.norm_f.weight", mamba.NormEpsilon, tied ? Tokens : "lm_head.weight", vocabulary, mamba.Width, mamba.Context,
-                    tied ? Start : Initialization.UniformByInputs(mamba.Width)),
-            ],
-            NextTokenLoss.Sum,
-            ResidualInFloat32: mamba.ResidualInFp32);
+        return new LanguageModel(
+            "backbone.embeddings.weight", "backbone.norm_f.weight", mamba.NormEpsilon, mamba.TieEmbeddings,
+            Initialization.Normal(0.02), Initialization.UniformByInputs(mamba.Width), mamba.ResidualInFp32)
+            .Of(mamba, vocabulary, Enumerable.Range(0, mamba.Layers).Select(index => Block(mamba, $"backbone.layers.{index}")));
     }
 
     private static LayerDefinition Block(MambaSettings settings, string name) => ResidualBlock.Define(

@@ -9,9 +9,6 @@ namespace Pipeline.Stages.Mamba2;
 /// mamba_ssm's MambaLMHeadModel: embeddings normal with deviation 0.02, output projections smaller by 1/sqrt(layers).</summary>
 public sealed class Mamba2LanguageModel : IArchitecture
 {
-    private const string Embeddings = "backbone.embeddings.weight";
-    private static readonly Initialization Start = Initialization.Normal(0.02);
-
     public string Name => "mamba2";
 
     public Type Settings => typeof(Mamba2Settings);
@@ -21,17 +18,10 @@ public sealed class Mamba2LanguageModel : IArchitecture
     public ModelDefinition Define(ModelSettings settings, int vocabulary)
     {
         var mamba = (Mamba2Settings)settings;
-        var tied = mamba.TieEmbeddings;
-        return new(
-            [
-                TokenEmbedding.Define(Embeddings, vocabulary, mamba.Width, mamba.Context, Start, mamba.ResidualInFp32),
-                .. Enumerable.Range(0, mamba.Layers).Select(index => Block(mamba, $"backbone.layers.{index}")),
-                LanguageModelHead.Define(
-                    "backbone.norm_f.weight", mamba.NormEpsilon, tied ? Embeddings : "lm_head.weight", vocabulary, mamba.Width, mamba.Context,
-                    tied ? Start : Initialization.UniformByInputs(mamba.Width)),
-            ],
-            NextTokenLoss.Sum,
-            ResidualInFloat32: mamba.ResidualInFp32);
+        return new LanguageModel(
+            "backbone.embeddings.weight", "backbone.norm_f.weight", mamba.NormEpsilon, mamba.TieEmbeddings,
+            Initialization.Normal(0.02), Initialization.UniformByInputs(mamba.Width), mamba.ResidualInFp32)
+            .Of(mamba, vocabulary, Enumerable.Range(0, mamba.Layers).Select(index => Block(mamba, $"backbone.layers.{index}")));
     }
 
     private static LayerDefinition Block(Mamba2Settings settings, string name) => ResidualBlock.Define(

@@ -9,9 +9,6 @@ namespace Pipeline.Stages.Mamba3;
 /// feed-forward behind each mixer.</summary>
 public sealed class Mamba3LanguageModel : IArchitecture
 {
-    private const string Embedding = "backbone.embedding.weight";
-    private static readonly Initialization Start = Initialization.Normal(0.02);
-
     public string Name => "mamba3";
 
     public Type Settings => typeof(Mamba3Settings);
@@ -19,17 +16,10 @@ public sealed class Mamba3LanguageModel : IArchitecture
     public ModelDefinition Define(ModelSettings settings, int vocabulary)
     {
         var mamba = (Mamba3Settings)settings;
-        var tied = mamba.TieEmbeddings;
-        return new(
-            [
-                TokenEmbedding.Define(Embedding, vocabulary, mamba.Width, mamba.Context, Start, mamba.ResidualInFp32),
-                .. Enumerable.Range(0, mamba.Layers).Select(index => Block(mamba, $"backbone.layers.{index}")),
-                LanguageModelHead.Define(
-                    "backbone.norm_f.weight", mamba.NormEpsilon, tied ? Embedding : "lm_head.weight", vocabulary, mamba.Width, mamba.Context,
-                    tied ? Start : Initialization.UniformByInputs(mamba.Width)),
-            ],
-            NextTokenLoss.Sum,
-            ResidualInFloat32: mamba.ResidualInFp32);
+        return new LanguageModel(
+            "backbone.embedding.weight", "backbone.norm_f.weight", mamba.NormEpsilon, mamba.TieEmbeddings,
+            Initialization.Normal(0.02), Initialization.UniformByInputs(mamba.Width), mamba.ResidualInFp32)
+            .Of(mamba, vocabulary, Enumerable.Range(0, mamba.Layers).Select(index => Block(mamba, $"backbone.layers.{index}")));
     }
 
     private static LayerDefinition Block(Mamba3Settings settings, string name) => ResidualBlock.Define(

@@ -9,7 +9,6 @@ namespace Pipeline.Stages.Transformer;
 /// residual projections scaled by 1/sqrt(2 layers).</summary>
 public sealed class Llama : IArchitecture
 {
-    private const string EmbeddingName = "model.embed_tokens.weight";
     private const double Deviation = 0.02;
     private static readonly Initialization Start = Initialization.Normal(Deviation);
 
@@ -22,14 +21,8 @@ public sealed class Llama : IArchitecture
     public ModelDefinition Define(ModelSettings settings, int vocabulary)
     {
         var llama = (LlamaSettings)settings;
-        var head = llama.TieEmbeddings ? EmbeddingName : "lm_head.weight";
-        return new(
-            [
-                TokenEmbedding.Define(EmbeddingName, vocabulary, llama.Width, llama.Context, Start),
-                .. Enumerable.Range(0, llama.Layers).Select(index => Block(llama, $"model.layers.{index}")),
-                LanguageModelHead.Define("model.norm.weight", llama.NormEpsilon, head, vocabulary, llama.Width, llama.Context, Start),
-            ],
-            NextTokenLoss.Sum);
+        return new LanguageModel("model.embed_tokens.weight", "model.norm.weight", llama.NormEpsilon, llama.TieEmbeddings, Start, Start)
+            .Of(llama, vocabulary, Enumerable.Range(0, llama.Layers).Select(index => Block(llama, $"model.layers.{index}")));
     }
 
     private static LayerDefinition Block(LlamaSettings settings, string name)
