@@ -188,7 +188,9 @@ internal sealed class LinkStream : IDisposable
         }
     }
 
-    private bool IsSilent() => reader.IsEmpty && !incoming.Socket.Poll(outbox.HasMessages ? 0 : Patience, SelectMode.SelectRead);
+    /// <summary>TLS may have taken messages from the socket that it has not given out yet: to wait for the socket would be to wait for the next.</summary>
+    private bool IsSilent() =>
+        reader.IsEmpty && !incoming.Socket.Poll(outbox.HasMessages || incoming.Stream is not NetworkStream ? 0 : Patience, SelectMode.SelectRead);
 
     private static bool IsBroken(Exception problem) => problem is IOException or SocketException or ObjectDisposedException;
 
