@@ -39,7 +39,11 @@ internal sealed class StageActor : ReceiveActor
         ties = new(setup, executors, inbox, clock, Send);
         replicas = new(setup, executors);
         Receive<StartStage>(Start);
-        Receive<RunStep>(message => message.Epoch == epoch, message => Begin(StagePass.Training(message.Step, setup.Actions)));
+        Receive<RunStep>(message => message.Epoch == epoch, message =>
+        {
+            CheckCommitted(message.Step - 1);
+            Begin(StagePass.Training(message.Step, setup.Actions));
+        });
         Receive<RunEvaluation>(message => message.Epoch == epoch, message =>
         {
             CheckCommitted(message.Step);

@@ -38,6 +38,17 @@ public sealed class MicroBatchGraphTests : IDisposable
         Assert.Equal(3, graph.InputGradient(full(Elements, 3f))![0].item<float>());
     }
 
+    /// <summary>Libtorch's engine takes no exception, and gradients that it then lacks must not be committed.</summary>
+    [Fact]
+    public void A_failed_backward_is_thrown_by_the_step_that_it_failed_in()
+    {
+        using var scope = NewDisposeScope();
+        using var graph = new MicroBatchGraph(Training, weights);
+        graph.Forward(Segments(input => Failing.apply(input)[0]), zeros(3));
+        var failure = Assert.Throws<InvalidOperationException>(() => graph.InputGradient(ones(3)));
+        Assert.Equal("The backward of Failing failed: planted", failure.Message);
+    }
+
     /// <summary>tanh has its output for its backward: giving the bytes up must not touch that.</summary>
     [Fact]
     public void An_output_that_its_own_backward_needs_is_kept()
@@ -84,5 +95,14 @@ public sealed class MicroBatchGraphTests : IDisposable
     private sealed class TwoTanhLayer : Layer
     {
         public override Tensor Forward(Tensor input, Pass pass) => input.tanh().tanh();
+    }
+
+    private sealed class Failing : FusedFunction<Failing>
+    {
+        public override string Name => nameof(Failing);
+
+        protected override Tensor Forward(autograd.AutogradContext ctx, object[] arguments) => ((Tensor)arguments[0]).clone();
+
+        protected override IReadOnlyList<Tensor?> Backward(autograd.AutogradContext ctx, Tensor gradient) => throw new NotSupportedException("planted");
     }
 }
