@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Serialization;
 using System.Text;
 using Akka.Actor;
@@ -50,12 +51,16 @@ public sealed class ControlLineTests : IDisposable
     [Fact]
     public void What_is_too_long_or_of_another_type_ends_the_line()
     {
-        foreach (var content in new[] { zeros((4 << 20) + 1, ScalarType.Byte), zeros(4, ScalarType.Float32) })
+        // But for that each would be a message.
+        var json = "{\"Epoch\":1,\"Step\":2}";
+        var tooLong = tensor(Encoding.UTF8.GetBytes(json.PadRight((4 << 20) + 4)));
+        var numbers = tensor(MemoryMarshal.Cast<byte, float>(Encoding.UTF8.GetBytes(json.PadRight(24))).ToArray());
+        foreach (var content in new[] { tooLong, numbers })
         {
-            Assert.Throws<SerializationException>(() =>
-                line.Receive(new Frame(1, new(0, FrameKind.Control, 0, 0), [tensor("RunStep"u8.ToArray()), content], 0)));
+            Assert.Throws<SerializationException>(() => line.Receive(new Frame(1, new(0, FrameKind.Control, 0, 0), [tensor("RunStep"u8.ToArray()), content], 0)));
         }
 
+        Assert.Empty(received);
         Assert.Throws<SerializationException>(() => line.Receive(new Credit(1, FrameKind.Control, 0)));
     }
 
