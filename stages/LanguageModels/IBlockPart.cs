@@ -9,4 +9,10 @@ public interface IBlockPart
     /// <param name="input">(sequences, length, width), in the type that the pass computes in.</param>
     /// <returns>The same.</returns>
     Tensor Forward(Tensor input, Pass pass);
+
+    /// <summary>As <see cref="Layer.Adapt"/>.</summary>
+    IReadOnlyList<string> Adapt(Tensor input, Pass pass) => [];
+
+    /// <summary>As <see cref="Layer.EdgeFunctions"/>.</summary>
+    IReadOnlyList<(string Name, IEdgeFunctions Functions)> EdgeFunctions => [];
 }

@@ -21,6 +21,6 @@ internal sealed record LanguageModel(
             LanguageModelHead.Define(
                 Norm, Epsilon, TieEmbeddings ? Embedding : "lm_head.weight", vocabulary, settings.Width, settings.Context, TieEmbeddings ? Start : HeadStart),
         ],
-        NextTokenLoss.Sum,
+        TokenPrediction.Instance,
         ResidualInFloat32: ResidualInFloat32);
 }

@@ -16,14 +16,26 @@ public sealed class ResidualBlock(double epsilon, IReadOnlyList<(Tensor Norm, IB
         branches.Aggregate(new LayerCost(0, 3.0 * branches.Count * context * width), (sum, branch) => sum + branch.Cost),
         parameters => new ResidualBlock(epsilon, [.. branches.Select(branch => (parameters[branch.Norm], branch.Build(parameters)))]));
 
-    public override Tensor Forward(Tensor input, Pass pass)
+    public override IReadOnlyList<(string Name, IEdgeFunctions Functions)> EdgeFunctions => [.. branches.SelectMany(branch => branch.Part.EdgeFunctions)];
+
+    public override Tensor Forward(Tensor input, Pass pass) => branches.Aggregate(input, (stream, branch) => Add(stream, branch.Part, Normalized(stream, branch.Norm, pass), pass));
+
+    public override IReadOnlyList<string> Adapt(Tensor input, Pass pass)
     {
+        var changed = new List<string>();
         var stream = input;
         foreach (var (norm, part) in branches)
         {
-            stream = Arithmetic.Add(stream, part.Forward(Operator.RmsNorm(stream, norm, epsilon).to(pass.Compute), pass).to(stream.dtype));
+            var normalized = Normalized(stream, norm, pass);
+            changed.AddRange(part.Adapt(normalized, pass));
+            stream = Add(stream, part, normalized, pass);
         }
 
-        return stream;
+        return changed;
     }
+
+    private Tensor Normalized(Tensor stream, Tensor norm, Pass pass) => Operator.RmsNorm(stream, norm, epsilon).to(pass.Compute);
+
+    private static Tensor Add(Tensor stream, IBlockPart part, Tensor normalized, Pass pass) =>
+        Arithmetic.Add(stream, part.Forward(normalized, pass).to(stream.dtype));
 }

@@ -22,7 +22,7 @@ public sealed class Gpt2 : IArchitecture
         var gpt2 = (Gpt2Settings)settings;
         return new(
             [Embedding(gpt2, vocabulary), .. Enumerable.Range(0, gpt2.Layers).Select(index => Block(gpt2, index)), Head(gpt2, vocabulary)],
-            NextTokenLoss.Sum,
+            TokenPrediction.Instance,
             gpt2.Context);
     }
 

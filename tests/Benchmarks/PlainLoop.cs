@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using Pipeline.Stages.LanguageModels;
 using Pipeline.Core.Optimization;
 using Pipeline.Runtime.Runs;
 using Pipeline.Stages.Transformer;
@@ -46,7 +47,7 @@ internal static class PlainLoop
             plan.Samples.Read(false, step, 0, targets: false, tokens);
             var output = layers.Aggregate(tensor(tokens, [sequences, context]), (value, layer) => layer.Forward(value, pass));
             plan.Samples.Read(false, step, 0, targets: true, tokens);
-            var loss = plan.Partition.Model.Loss(output, tensor(tokens, [sequences, context])) / tokens.Length;
+            var loss = TokenPrediction.Sum(output, tensor(tokens, [sequences, context])) / tokens.Length;
             loss.backward();
             var squares = SquaredNorm.Of([.. parameters.Values.Select(p => p.Gradient!)]);
             var norm = GradientClip.Norm(parameters.Keys.Zip(squares, KeyValuePair.Create));

@@ -2,6 +2,7 @@ using Pipeline.Core.Partitioning;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Stages;
+using Pipeline.Tensors.Models;
 using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.HuggingFace;
@@ -26,11 +27,7 @@ internal sealed class VerificationRun : IDisposable
         };
         var definition = model.Definition with
         {
-            Loss = (logits, next) =>
-            {
-                Logits = logits.detach().clone().DetachFromDisposeScope();
-                return model.Definition.Loss(logits.narrow(1, 0, length).contiguous(), next.narrow(1, 0, length).contiguous());
-            },
+            Objective = new WithoutLast(model.Definition.Objective, length, logits => Logits = logits.detach().clone().DetachFromDisposeScope()),
         };
         partition = new(definition, LayerSplit.Even(definition.Layers.Count, stageCount));
         var schedule = ScheduleCatalog.Create(job.Parallel.Schedule, stageCount, 1, 1);
@@ -84,6 +81,18 @@ internal sealed class VerificationRun : IDisposable
         if (!name.StartsWith(Checkpoint.OptimizerPrefix, StringComparison.Ordinal))
         {
             value.copy_(model.Read(name, value.dtype));
+        }
+    }
+
+    /// <summary>Leaves the last place of each sequence out.</summary>
+    /// <param name="length">Places that count.</param>
+    /// <param name="see">Gets the output whole.</param>
+    private sealed class WithoutLast(Objective inner, int length, Action<Tensor> see) : Objective
+    {
+        public override Tensor Loss(Tensor output, Tensor targets, Pass pass)
+        {
+            see(output);
+            return inner.Loss(output.narrow(1, 0, length).contiguous(), targets.narrow(1, 0, length).contiguous(), pass);
         }
     }
 }

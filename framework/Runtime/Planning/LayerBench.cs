@@ -39,7 +39,7 @@ internal sealed class LayerBench : IDisposable
         segments =
         [
             new((input, forward) => layer.Forward(input, forward) is var output && last
-                ? model.Loss(output, samples.Read(false, 1, 0, targets: true, device))
+                ? model.Objective.Loss(output, samples.Read(false, 1, 0, targets: true, device), forward)
                 : output, Recompute: false),
         ];
     }

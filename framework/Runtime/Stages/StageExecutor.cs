@@ -21,7 +21,7 @@ public sealed class StageExecutor : IStageExecutor
     private readonly Device device;
     private readonly ScalarType compute;
     private readonly ScalarType handOver;   // the type of activations between stages
-    private readonly Func<Tensor, Tensor, Tensor> lossFunction;
+    private readonly Objective objective;
     private readonly bool first;
     private readonly bool last;
     private readonly List<Layer> layers = [];
@@ -46,7 +46,7 @@ public sealed class StageExecutor : IStageExecutor
         this.device = device;
         compute = Precision.Of(job.Precision.Compute);
         handOver = partition.Model.ResidualInFloat32 ? ScalarType.Float32 : compute;
-        lossFunction = partition.Model.Loss;
+        objective = partition.Model.Objective;
         first = stage == 0;
         last = stage == partition.Stages - 1;
         var (start, count) = partition.Cuts[stage].GetOffsetAndLength(partition.Model.Layers.Count);
@@ -273,7 +273,7 @@ public sealed class StageExecutor : IStageExecutor
         }
     }
 
-    private Tensor Loss(Tensor output, Pass pass) => lossFunction(output, Read(pass, targets: true));
+    private Tensor Loss(Tensor output, Pass pass) => objective.Loss(output, Read(pass, targets: true), pass);
 
     private Tensor Read(Pass pass, bool targets) => samples!.Read(!pass.Training, pass.Step, pass.MicroBatch, targets, device);
 

@@ -12,11 +12,16 @@ internal sealed class StandInArchitecture : IArchitecture
     public Type Settings => typeof(StandInSettings);
 
     public ModelDefinition Define(ModelSettings settings, int vocabulary) =>
-        new([.. Enumerable.Range(0, settings.Layers + 2).Select(index => new LayerDefinition($"layer {index}", [], default, _ => new Identity()))], (output, _) => output);
+        new([.. Enumerable.Range(0, settings.Layers + 2).Select(index => new LayerDefinition($"layer {index}", [], default, _ => new Identity()))], new Nothing());
 
     private sealed class Identity : Layer
     {
         public override Tensor Forward(Tensor input, Pass pass) => input;
+    }
+
+    private sealed class Nothing : Objective
+    {
+        public override Tensor Loss(Tensor output, Tensor targets, Pass pass) => output;
     }
 }
 

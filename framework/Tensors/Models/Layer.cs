@@ -6,6 +6,16 @@ namespace Pipeline.Tensors.Models;
 public abstract class Layer
 {
     /// <summary>Runs the layer on one micro-batch. Everything it allocates lives in the caller's dispose scope.</summary>
-    /// <param name="input">What the layer before returned; token ids, int64 (sequences, length), for the first.</param>
+    /// <param name="input">What the layer before returned; the sample's inputs for the first: token ids, int64 (sequences, length), or real
+    /// numbers (sequences, inputs).</param>
     public abstract Tensor Forward(Tensor input, Pass pass);
+
+    /// <summary>Between two steps: brings state of the layer's own up to date with what comes in, by changing its parameters in place. Under
+    /// <c>no_grad</c>; every replica gets the same input, and the layers before have adapted already.</summary>
+    /// <param name="input">As in <see cref="Forward"/>, of one micro-batch.</param>
+    /// <returns>The names of the parameters that the optimizer's state no longer fits.</returns>
+    public virtual IReadOnlyList<string> Adapt(Tensor input, Pass pass) => [];
+
+    /// <summary>Its parts that are learned functions on edges, with their names; none in most layers.</summary>
+    public virtual IReadOnlyList<(string Name, IEdgeFunctions Functions)> EdgeFunctions => [];
 }

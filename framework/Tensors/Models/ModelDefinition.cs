@@ -1,16 +1,34 @@
-using static TorchSharp.torch;
-
 namespace Pipeline.Tensors.Models;
 
 /// <summary>A model as a list of layers that can be cut anywhere.</summary>
-/// <param name="Loss">(output of the last layer, targets int64 (sequences, length)) to the summed loss, a scalar in float32.</param>
 /// <param name="Positions">The longest sequence that a model with learned positions can take; null where positions are not learned.</param>
 /// <param name="ResidualInFloat32">What layers hand to each other is float32 whatever they compute in.</param>
 public sealed record ModelDefinition(
-    IReadOnlyList<LayerDefinition> Layers, Func<Tensor, Tensor, Tensor> Loss, long? Positions = null, bool ResidualInFloat32 = false)
+    IReadOnlyList<LayerDefinition> Layers, Objective Objective, long? Positions = null, bool ResidualInFloat32 = false)
 {
+    /// <summary>What its sequences carry from one pass to the next; null in a model that sees a sequence once.</summary>
+    public CarryDefinition? Carry { get; init; }
+
+    /// <summary>After which steps its layers adapt; null where none ever does.</summary>
+    public Adaptation? Adaptation { get; init; }
+
+    /// <summary>The model that takes its place after a step, with more parameters: of as many layers, with the same names and ties. Null where it
+    /// stays as it is.</summary>
+    public (long Step, ModelDefinition Model)? Growth { get; init; }
+
     /// <summary>Every parameter once, in the order of its first layer.</summary>
     public IEnumerable<ParameterDefinition> Parameters => Layers.SelectMany(layer => layer.Parameters).DistinctBy(parameter => parameter.Name);
 
-    public long ParameterCount => Parameters.Sum(parameter => parameter.Elements);
+    /// <summary>Elements that the job's optimizer updates.</summary>
+    public long ParameterCount => Parameters.Where(parameter => parameter.IsOptimized).Sum(parameter => parameter.Elements);
+
+    /// <summary>The model as it is after a step.</summary>
+    public ModelDefinition At(long step) => Growth is { } growth && step >= growth.Step ? growth.Model.At(step) : this;
+}
+
+/// <param name="Every">Steps from one to the next.</param>
+/// <param name="Until">The last step after which they may.</param>
+public sealed record Adaptation(long Every, long Until)
+{
+    public bool IsDue(long step) => step <= Until && step % Every == 0;
 }

@@ -18,6 +18,9 @@ public sealed record Pass(
     /// a sequence is one document.</summary>
     public Tensor? DocumentStarts { get; init; }
 
+    /// <summary>What the sequences bring from earlier passes, at the first layer and at the objective; null elsewhere, and in a model without.</summary>
+    public Carry? Carry { get; init; }
+
     /// <summary>This micro-batch's share of the step: what a layer's loss of its own is scaled by.</summary>
     public double LossShare { get; init; } = 1;
 

@@ -1,4 +1,5 @@
 using System.Text;
+using Pipeline.Stages.LanguageModels;
 using Pipeline.Core;
 using Pipeline.Runtime.Evaluation;
 using Pipeline.Runtime.Generation;
@@ -54,7 +55,7 @@ public sealed class EvaluationRunTests : IDisposable
         using var stage = new GenerationStage(model.Plan(1, "cpu"), 0);
         var tokens = model.Vocabulary.Codec!.Encode(text[..17]).ToArray();
         var logits = stage.Forward(0, 0, tensor(tokens[..16], [1L, 16]));
-        var expected = model.Definition.Loss(logits, tensor(tokens[1..], [1L, 16])).item<float>() / 16;
+        var expected = TokenPrediction.Sum(logits, tensor(tokens[1..], [1L, 16])).item<float>() / 16;
         Assert.Equal(expected, result.Loss, 1e-5);
 
         File.WriteAllText(folder.File("other.txt"), text + "x");

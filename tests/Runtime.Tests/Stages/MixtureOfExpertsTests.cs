@@ -83,7 +83,7 @@ public sealed class MixtureOfExpertsTests : IDisposable
                         parameters => new Block(new(mixture, "moe", parameters), parameters["probe"])),
                     LanguageModelHead.Define("norm", 1e-5, "head", vocabulary, settings.Width, settings.Context, start),
                 ],
-                NextTokenLoss.Sum);
+                TokenPrediction.Instance);
         }
     }
 

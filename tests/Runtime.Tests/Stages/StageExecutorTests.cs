@@ -1,3 +1,4 @@
+using Pipeline.Stages.LanguageModels;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
 using Pipeline.Runtime.Tests.Runs;
@@ -138,7 +139,7 @@ public class StageExecutorTests
         var pass = new Pass(plan.Job.Job.Seed, 1, 0, true, ScalarType.Float32);
         var output = plan.Partition.Model.Layers.Aggregate(
             tensor(inputs.ToArray(), [12, 16]), (value, layer) => layer.Build(parameters).Forward(value, pass));
-        var loss = plan.Partition.Model.Loss(output, tensor(targets.ToArray(), [12, 16])) / (12 * 16);
+        var loss = TokenPrediction.Sum(output, tensor(targets.ToArray(), [12, 16])) / (12 * 16);
         loss.backward();
         return (loss.item<float>(), parameters);
     }
