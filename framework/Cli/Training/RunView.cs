@@ -52,7 +52,7 @@ internal abstract class RunView(TrainingPlan plan, IAnsiConsole console) : IRunO
         CultureInfo.InvariantCulture,
         $"{plan.Job.Job.Name}: {plan.Job.Model.Architecture}, {plan.Partition.Model.ParameterCount:N0} parameters, "
         + $"{plan.Schedule.Ranks.Count} stages{(plan.Job.Parallel.Replicas == 1 ? "" : $" x {plan.Job.Parallel.Replicas} replicas")}, {plan.Job.Parallel.Schedule}, {plan.Job.Batch.MicroBatches} micro-batches, "
-        + $"{plan.Corpus.Count:N0} tokens in {plan.Corpus.Files.Count} files");
+        + $"{plan.Data.Description}");
 
     protected string TimeLeft(long step)
     {

@@ -198,15 +198,15 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private void Commit(IReadOnlyList<StepReady> reports)
     {
         var norm = GradientClip.Norm(reports.SelectMany(report => report.GradientSquares));
-        var loss = reports.Sum(report => report.Loss) / TokensPerStep;
-        var skips = !double.IsFinite(loss) || !double.IsFinite(norm);
+        var measured = Measurement.Of(plan.Stages, PassResult.Sum(reports.Select(report => report.Result)));
+        var skips = !double.IsFinite(measured.Loss) || !double.IsFinite(norm);
         skipsInARow = skips ? skipsInARow + 1 : 0;
         var (committed, began) = (step, stepBegan);
         var runsNext = !Pauses && skipsInARow < MostSkipsInARow;
         TellAll(new CommitStep(epoch, step, skips ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm), runsNext));
         var now = Stopwatch.GetTimestamp();
         (step, stepBegan) = runsNext ? (step + 1, now) : (step, stepBegan);
-        Record(meter.Measure(committed, epoch, loss, norm, Stopwatch.GetElapsedTime(began, now).TotalSeconds, reports), runsNext);   // while the stages work
+        Record(meter.Measure(committed, epoch, measured, norm, Stopwatch.GetElapsedTime(began, now).TotalSeconds, reports), runsNext);   // while the stages work
     }
 
     private void Record(StepMetrics metrics, bool runsNext)
@@ -237,20 +237,23 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private bool CheckpointDue => plan.Job.Checkpoint.Every is > 0 and var every && step % every == 0;
 
-    private long TokensPerStep => plan.Job.TokensPerMicroBatch * plan.Job.Batch.MicroBatches;
-
     private void Evaluated(IReadOnlyList<EvaluationDone> reports)
     {
         meter.Optimized(step, [.. reports.Select(report => report.Optimizer)]);
-        var loss = reports.Sum(report => report.Loss) / (TokensPerStep * plan.Job.Evaluation.Batches);
-        double? finite = double.IsFinite(loss) ? loss : null;
+        var measured = Measurement.Of(plan.Stages, PassResult.Sum(reports.Select(report => report.Result)), plan.Job.Evaluation.Batches);
         if (unevaluated is { } metrics)
         {
             unevaluated = null;
-            recorder.Step(metrics with { ValidationLoss = finite });
+            recorder.Step(metrics with
+            {
+                ValidationLoss = measured.FiniteLoss,
+                ValidationAccuracy = measured.Accuracy,
+                ValidationSequenceAccuracy = measured.SequenceAccuracy,
+                ValidationRmse = measured.Rmse,
+            });
         }
 
-        recorder.Event("evaluation", $"Validation loss after step {step}: {(finite is null ? "not a finite number" : $"{finite:F4}")}.", finite);
+        recorder.Evaluation(measured);
         AfterStep();
     }
 
@@ -288,9 +291,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             step,
             epoch,
             plan.Job.Job.Seed,
-            plan.Corpus.Tokenizer.Name,
-            plan.Corpus.Tokenizer.Characters,
-            plan.Corpus.Files,
+            plan.Data.Tokenizer,
+            plan.Data.Characters,
+            plan.Data.Files,
             SettingsWriter.Write(plan.Job),
             [.. shards.Select(saved => saved.Shard).OfType<Shard>()],
             plan.Schedule.AccumulatesAscending,
@@ -386,7 +389,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private void Finish(string result)
     {
-        recorder.Event("end", $"The run was {result} after step {recorder.LastStep}.", recorder.FinalLoss);
+        recorder.Event("end", $"The run was {result} after step {recorder.LastStep}.", recorder.Final?.Loss);
         meter.WriteTrace();
         outcome.TrySetResult(Summarize(result, null));
     }
@@ -397,8 +400,14 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         failure,
         recorder.LastStep,
         recorder.FirstLoss,
-        recorder.FinalLoss,
-        recorder.FinalValidationLoss,
+        recorder.Final?.Loss,
+        recorder.FinalEvaluated?.ValidationLoss,
+        recorder.Final?.Accuracy,
+        recorder.Final?.SequenceAccuracy,
+        recorder.Final?.Rmse,
+        recorder.FinalEvaluated?.ValidationAccuracy,
+        recorder.FinalEvaluated?.ValidationSequenceAccuracy,
+        recorder.FinalEvaluated?.ValidationRmse,
         plan.Partition.Model.ParameterCount,
         recorder.SkippedSteps,
         Stopwatch.GetElapsedTime(runBegan).TotalSeconds,

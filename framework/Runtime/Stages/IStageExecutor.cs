@@ -30,8 +30,9 @@ public interface IStageExecutor : IDisposable
     /// <summary>A forward pass over validation data, of which nothing is kept but the loss.</summary>
     Tensor? Evaluate(int batch, int microBatch, Tensor? input);
 
-    /// <summary>The summed losses of the micro-batches run since the last call, added in ascending order; 0 but on the last stage.</summary>
-    double TakeLoss();
+    /// <summary>The summed losses of the micro-batches run since the last call, added in ascending order, and how much was right; nothing but on the
+    /// last stage.</summary>
+    PassResult TakeLoss();
 
     /// <summary>The gradient of a tied copy on this stage; the copy has none afterwards.</summary>
     Tensor TakeTiedGradient(TiedCopy copy);

@@ -299,17 +299,17 @@ internal sealed class StageActor : ReceiveActor
         {
             pass = null;
             setup.Status.Set("ready");
-            report(new EvaluationDone(epoch, current.Step, setup.Worker, TakeLoss(), clock.TakeOptimizer()));
+            report(new EvaluationDone(epoch, current.Step, setup.Worker, TakeResult(), clock.TakeOptimizer()));
         }
         else if (HasTiedGradients(current) && HasSums())
         {
             pass = null;
             clock.Begin();
             var squares = executors.Values.SelectMany(executor => executor.GradientSquares()).ToArray();
-            var loss = TakeLoss();
+            var result = TakeResult();
             clock.EndBetween();
             setup.Status.Set("waiting for the commit of the step");
-            report(new StepReady(epoch, current.Step, setup.Worker, squares, loss, clock.TakeTimes()));
+            report(new StepReady(epoch, current.Step, setup.Worker, squares, result, clock.TakeTimes()));
         }
     }
 
@@ -323,7 +323,7 @@ internal sealed class StageActor : ReceiveActor
         return replicas.IsSummed;
     }
 
-    private double TakeLoss() => executors.Values.Sum(executor => executor.TakeLoss());
+    private PassResult TakeResult() => PassResult.Sum(executors.Values.Select(executor => executor.TakeLoss()));
 
     /// <summary>The gradients of tied copies are with their owners, and what waited for them is on its way around the replicas.</summary>
     private bool HasTiedGradients(StagePass current)

@@ -34,6 +34,7 @@ public sealed class StageExecutor : IStageExecutor
     private readonly Tensor lossGradient;
     private readonly Dictionary<int, MicroBatchGraph> inFlight = [];
     private readonly SortedDictionary<int, Tensor> losses = [];
+    private readonly Dictionary<(long Batch, int MicroBatch), Tensor> scores = [];   // integers: their order does not matter
 
     /// <param name="replica">Which share of the micro-batches it runs: they are counted from the replica's first.</param>
     public StageExecutor(StagePlan plan, int stage, int replica, Device device)
@@ -63,8 +64,8 @@ public sealed class StageExecutor : IStageExecutor
         }
 
         optimizer = Buckets is { } buckets && job.Parallel.ShardsOptimizer ? new(buckets.Own, job.Optimizer) : new(owned, job.Optimizer);
-        // The one division by the number of target tokens: the gradient that the summed loss starts its backward with.
-        lossGradient = tensor(1f / (job.Batch.MicroBatches * job.TokensPerMicroBatch), device: device).DetachFromDisposeScope();
+        // The one division by the number of targets or sequences: the gradient that the summed loss starts its backward with.
+        lossGradient = tensor(1f / (last ? plan.LossDivisor : 1), device: device).DetachFromDisposeScope();
     }
 
     public int InFlight => inFlight.Count;
@@ -122,17 +123,26 @@ public sealed class StageExecutor : IStageExecutor
         return null;
     }
 
-    public double TakeLoss()
+    public PassResult TakeLoss()
     {
-        var sum = 0.0;
+        var result = default(PassResult);
         foreach (var loss in losses.Values)
         {
-            sum += loss.item<float>();
+            result += new PassResult(loss.item<float>());
             loss.Dispose();
         }
 
+        foreach (var score in scores.Values)
+        {
+            var counts = score.cpu();   // itself on a CPU
+            result += new PassResult(0, counts.ReadCpuInt64(0), counts.ReadCpuInt64(1), samples!.TargetsPerMicroBatch, samples!.SequencesPerMicroBatch);
+            counts.Dispose();
+            score.Dispose();
+        }
+
         losses.Clear();
-        return sum;
+        scores.Clear();
+        return result;
     }
 
     public Tensor TakeTiedGradient(TiedCopy copy)
@@ -216,6 +226,11 @@ public sealed class StageExecutor : IStageExecutor
             loss.Dispose();
         }
 
+        foreach (var score in scores.Values)
+        {
+            score.Dispose();
+        }
+
         Buckets?.Dispose();
         optimizer.Dispose();
         foreach (var parameter in owned.Concat(copies.Values))
@@ -273,11 +288,29 @@ public sealed class StageExecutor : IStageExecutor
         }
     }
 
-    private Tensor Loss(Tensor output, Pass pass) => objective.Loss(output, Read(pass, targets: true), pass);
+    private Tensor Loss(Tensor output, Pass pass)
+    {
+        var targets = Read(pass, targets: true);
+        Score(output, targets, pass);
+        return objective.Loss(output, targets, pass);
+    }
+
+    /// <summary>Counts what is right where the kind of data is scored: once, not again when a pass is recomputed.</summary>
+    private void Score(Tensor output, Tensor targets, Pass pass)
+    {
+        if (job.Data.IsScored && !scores.ContainsKey((pass.Step, pass.MicroBatch)))
+        {
+            using var noGradient = no_grad();
+            if (objective.Score(output, targets) is { } score)
+            {
+                scores.Add((pass.Step, pass.MicroBatch), score.DetachFromDisposeScope());
+            }
+        }
+    }
 
     private Tensor Read(Pass pass, bool targets) => samples!.Read(!pass.Training, pass.Step, pass.MicroBatch, targets, device);
 
-    private Pass WithStarts(Pass pass) => job.Data.ResetAtDocuments
+    private Pass WithStarts(Pass pass) => job.Data.ResetsAtDocuments
         ? pass with { DocumentStarts = samples!.ReadStarts(!pass.Training, pass.Step, pass.MicroBatch, device) }
         : pass;
 

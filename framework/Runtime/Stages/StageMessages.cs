@@ -30,13 +30,13 @@ internal sealed record SaveShard(long Epoch, long Step, string Directory) : ICon
 internal sealed record StageStarted(long Epoch, int Worker) : IControlMessage;
 
 /// <summary>The worker's part of the step is done and waits for the commit.</summary>
-/// <param name="Loss">Summed over all target tokens, from the last stage; 0 from the others.</param>
+/// <param name="Result">From the last stage; nothing from the others.</param>
 internal sealed record StepReady(
-    long Epoch, long Step, int Worker, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, double Loss, StageTimes Times) : IControlMessage;
+    long Epoch, long Step, int Worker, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, PassResult Result, StageTimes Times) : IControlMessage;
 
-/// <param name="Loss">Summed, from the last stage; 0 from the others.</param>
+/// <param name="Result">From the last stage; nothing from the others.</param>
 /// <param name="Optimizer">As in <see cref="StageTimes"/>.</param>
-internal sealed record EvaluationDone(long Epoch, long Step, int Worker, double Loss, Interval? Optimizer) : IControlMessage;
+internal sealed record EvaluationDone(long Epoch, long Step, int Worker, PassResult Result, Interval? Optimizer) : IControlMessage;
 
 /// <param name="Shard">Null where the worker had nothing to save.</param>
 /// <param name="Optimizer">As in <see cref="StageTimes"/>.</param>

@@ -12,6 +12,9 @@ namespace Pipeline.Runtime.Stages;
 /// <param name="Resumed">What the run continues from; null when it starts anew.</param>
 public sealed record StagePlan(JobFile Job, Schedule Schedule, Partition Partition, ISamples? Samples, Checkpoint? Resumed)
 {
+    /// <summary>What the summed loss of a whole step is divided by, where there are samples.</summary>
+    public long LossDivisor => Partition.Model.Objective.IsPerSequence ? Job.Batch.Sequences : Samples!.TargetsPerStep(Job);
+
     public Workers Workers => new(Schedule.Ranks.Count, Job.Parallel.Replicas);
 
     /// <summary>The pairs of workers that hand each other tensors, the lower number first: neighbours in the pipeline, the owner of a tied

@@ -31,7 +31,7 @@ internal sealed partial class StandInExecutor(Schedule schedule, ActionTimes sec
 
     public Tensor? Evaluate(int batch, int microBatch, Tensor? input) => Take(seconds.Forward[stage], input, stage == schedule.Stages - 1);
 
-    public double TakeLoss() => 0;
+    public PassResult TakeLoss() => default;
 
     /// <summary>Each of a rank's stages takes an equal part of the rank's optimizer.</summary>
     public void Apply(long step, double? gradientScale)

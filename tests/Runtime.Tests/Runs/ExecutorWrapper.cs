@@ -20,7 +20,7 @@ internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
 
     public virtual Tensor? Evaluate(int batch, int microBatch, Tensor? input) => inner.Evaluate(batch, microBatch, input);
 
-    public double TakeLoss() => inner.TakeLoss();
+    public PassResult TakeLoss() => inner.TakeLoss();
 
     public Tensor TakeTiedGradient(TiedCopy copy) => inner.TakeTiedGradient(copy);
 
