@@ -1,6 +1,6 @@
-using Pipeline.Core.Jobs;
 using System.Security.Cryptography;
 using Pipeline.Core.Data;
+using Pipeline.Core.Jobs;
 
 namespace Pipeline.Core.Tests.Data;
 

@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Core.Configuration;
+using Pipeline.Core.Jobs;
 using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.StandIns;
