@@ -122,8 +122,8 @@ public sealed record OptimizerSettings(
 }
 
 public sealed record PrecisionSettings(
-    [OneOf("float32", "bfloat16")] string Parameters = "float32",
-    [OneOf("float32", "bfloat16")] string Compute = "float32");
+    [OneOf("float32", "bfloat16", "float64")] string Parameters = "float32",
+    [OneOf("float32", "bfloat16", "float64")] string Compute = "float32");
 
 /// <param name="Every">Steps between evaluations; 0 turns them off. The last step is always evaluated when they are on.</param>
 /// <param name="Batches">Whole batches an evaluation averages over; the same ones each time.</param>

@@ -26,7 +26,8 @@ internal sealed class NodeRun : IDisposable
                 $"there is no architecture {message.Architecture} here; there are {string.Join(", ", architectures.Select(known => known.Name))}.");
         var settings = architectures.ToDictionary(known => known.Name, known => known.Settings, StringComparer.Ordinal);
         var job = JobFileReader.Parse(message.Job, "the submitted job", [], settings);
-        var model = architecture.Define(job.Model, message.Vocabulary);
+        var resumed = message.Checkpoint is null ? null : Checkpoint.OpenVerified(message.Checkpoint);
+        var model = architecture.Define(job.Model, message.Vocabulary).At(resumed?.Manifest.Step ?? 0);
         if (ModelHash.Of(model) != message.ModelHash)
         {
             throw new BadInputException($"the architecture {message.Architecture} makes other layers or parameters here than where the job was submitted.");
@@ -54,8 +55,7 @@ internal sealed class NodeRun : IDisposable
                 throw new BadInputException($"data.tokenizer: {job.Data.Tokenizer} is {corpus.Tokenizer.Name} here, and the run has {tokenizer}.");
             }
 
-            plan = new(
-                job, schedule, partition, corpus is null ? null : new Samples(corpus, job), message.Checkpoint is null ? null : Checkpoint.OpenVerified(message.Checkpoint));
+            plan = new(job, schedule, partition, corpus is null ? null : new Samples(corpus, job), resumed);
             Places = [.. Devices.Select(entry => (entry.Value, $"{job.Job.Name}: {workers.NameOf(entry.Key)}"))];
         }
         catch

@@ -32,7 +32,7 @@ public sealed record StepMetrics(
 public sealed record StageMetrics(int Stage, double BusySeconds, double Bubble, double TransferSeconds, int PeakInFlight, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Replica = null);
 
 /// <summary>Anything else that happened: a line of events.jsonl.</summary>
-/// <param name="Kind">start, evaluation, checkpoint, warning, fault, end, import.</param>
+/// <param name="Kind">start, evaluation, growth, checkpoint, warning, fault, end, import.</param>
 /// <param name="Step">The last committed step.</param>
 /// <param name="Message">One plain sentence.</param>
 public sealed record RunEvent(DateTimeOffset Time, string Kind, long Step, string Message, double? Loss = null, string? Path = null);

@@ -66,6 +66,23 @@ public sealed class AdamW : IDisposable
         }
     }
 
+    /// <summary>Starts again for these parameters: their moments are zero.</summary>
+    public void Reset(IReadOnlyCollection<string> names)
+    {
+        using var noGradient = no_grad();
+        foreach (var group in groups)
+        {
+            for (var index = 0; index < group.Pieces.Length; index++)
+            {
+                if (names.Contains(group.Pieces[index].Parameter.Name))
+                {
+                    group.First[index].zero_();
+                    group.Second[index].zero_();
+                }
+            }
+        }
+    }
+
     public void Dispose()
     {
         foreach (var (_, _, value) in State)
