@@ -10,6 +10,9 @@ public sealed class Checkpoint
     /// <summary>Of the names of optimizer state.</summary>
     internal const string OptimizerPrefix = "optimizer.";
 
+    /// <summary>Of the names of parameters' averages.</summary>
+    internal const string AveragePrefix = "ema.";
+
     private readonly TensorIndex index;
 
     private Checkpoint(string directory, Manifest manifest)

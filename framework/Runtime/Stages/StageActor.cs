@@ -170,7 +170,7 @@ internal sealed class StageActor : ReceiveActor
         clock.Begin();
         if (replicas.Take(message))
         {
-            ties.SendValues(lastCommitted, message.Stage);
+            Refreshed(message.Stage);
         }
 
         clock.EndBetween();
@@ -298,6 +298,11 @@ internal sealed class StageActor : ReceiveActor
         if (current.Evaluation)
         {
             pass = null;
+            foreach (var executor in executors.Values)
+            {
+                executor.EndEvaluation();
+            }
+
             setup.Status.Set("ready");
             report(new EvaluationDone(epoch, current.Step, setup.Worker, TakeLoss(), clock.TakeOptimizer()));
         }
@@ -360,7 +365,7 @@ internal sealed class StageActor : ReceiveActor
             ties.Expire();
             foreach (var stage in setup.Stages.Where(replicas.IsFreshOn))
             {
-                ties.SendValues(lastCommitted, stage);
+                Refreshed(stage);
             }
         }
 
@@ -369,6 +374,13 @@ internal sealed class StageActor : ReceiveActor
         {
             Begin(StagePass.Training(message.Step + 1, setup.Actions));
         }
+    }
+
+    /// <summary>A stage has all parameters that it owns as of the last commit.</summary>
+    private void Refreshed(int stage)
+    {
+        executors[stage].UpdateAverages();
+        ties.SendValues(lastCommitted, stage);
     }
 
     /// <summary>Sees to it that the stage of the next action has the parameters of the last commit; false while some are missing. At the end of

@@ -1,12 +1,10 @@
 using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
-using Pipeline.Core.Optimization;
 using Pipeline.Core.Partitioning;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Tensors.Models;
 using Pipeline.Tensors.Operators;
-using Pipeline.Tensors.Optimizers;
 using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Stages;
@@ -30,7 +28,7 @@ public sealed class StageExecutor : IStageExecutor
     private readonly List<IReadOnlyList<Parameter>> ownedByLayer = [];
     private readonly Dictionary<TiedCopy, Parameter> copies = [];
     private readonly ConstantWeights weights = new();
-    private readonly AdamW optimizer;
+    private readonly StageOptimizer optimizer;
     private readonly Tensor lossGradient;
     private readonly Dictionary<int, MicroBatchGraph> inFlight = [];
     private readonly SortedDictionary<int, Tensor> losses = [];
@@ -59,10 +57,11 @@ public sealed class StageExecutor : IStageExecutor
         if (job.Parallel.Replicas > 1)
         {
             var tied = partition.TiedCopies.Select(copy => copy.Parameter.Name).ToHashSet(StringComparer.Ordinal);
-            Buckets = new(ownedByLayer, parameter => tied.Contains(parameter.Name), new(job.Parallel.Replicas, replica), job.Parallel.ShardsOptimizer, weights.Clear);
+            var exchanged = ownedByLayer.Select(layer => layer.Where(parameter => !parameter.Definition.IsFixed).ToArray()).ToArray();
+            Buckets = new(exchanged, parameter => tied.Contains(parameter.Name), new(job.Parallel.Replicas, replica), job.Parallel.ShardsOptimizer, weights.Clear);
         }
 
-        optimizer = Buckets is { } buckets && job.Parallel.ShardsOptimizer ? new(buckets.Own, job.Optimizer) : new(owned, job.Optimizer);
+        optimizer = new(owned, copies.Values, Buckets, job);
         // The one division by the number of target tokens: the gradient that the summed loss starts its backward with.
         lossGradient = tensor(1f / (job.Batch.MicroBatches * job.TokensPerMicroBatch), device: device).DetachFromDisposeScope();
     }
@@ -109,6 +108,11 @@ public sealed class StageExecutor : IStageExecutor
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
+        if (optimizer.Averages.SwapIn())
+        {
+            weights.Clear();
+        }
+
         var pass = WithStarts(new(job.Job.Seed, batch, firstMicroBatch + microBatch, Training: false, compute));
         var output = segments
             .Aggregate(Input(pass, microBatch, input), (value, segment) => segment.Run(value, pass))
@@ -120,6 +124,14 @@ public sealed class StageExecutor : IStageExecutor
 
         losses.Add((batch * job.Batch.MicroBatches) + microBatch, output);
         return null;
+    }
+
+    public void EndEvaluation()
+    {
+        if (optimizer.Averages.SwapOut())
+        {
+            weights.Clear();
+        }
     }
 
     public double TakeLoss()
@@ -161,25 +173,17 @@ public sealed class StageExecutor : IStageExecutor
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         copies[copy].Value.copy_(TakeTied(copy, value, "value"));
+        optimizer.Averages.Follow(copies[copy]);
         weights.Clear();
     }
 
-    public IReadOnlyList<KeyValuePair<string, double>> GradientSquares()
-    {
-        if (Buckets is not null)
-        {
-            return Buckets.Squares();
-        }
-
-        using var scope = NewDisposeScope();
-        return [.. owned.Zip(SquaredNorm.Of([.. owned.Select(Gradient)]), (parameter, square) => KeyValuePair.Create(parameter.Name, square))];
-    }
+    public IReadOnlyList<KeyValuePair<string, double>> GradientSquares() => optimizer.GradientSquares();
 
     public void Apply(long step, double? gradientScale)
     {
         if (gradientScale is { } scale)
         {
-            optimizer.Apply(step, LearningRate.At(job.Optimizer, step), scale);
+            optimizer.Apply(step, scale);
             weights.Clear();
         }
 
@@ -191,12 +195,14 @@ public sealed class StageExecutor : IStageExecutor
         Buckets?.ClearSums();
     }
 
-    public IReadOnlyList<(string Name, Tensor Value)> State() => replica == 0 ? Everything() : job.Parallel.ShardsOptimizer ? [.. Moments()] : [];
+    public void UpdateAverages() => optimizer.UpdateAverages();
+
+    public IReadOnlyList<(string Name, Tensor Value)> State() => replica == 0 ? Everything() : job.Parallel.ShardsOptimizer ? [.. optimizer.State] : [];
 
     public void Restore(Action<string, Tensor> read)
     {
         using var noGradient = no_grad();
-        foreach (var (name, value) in Everything().Concat(copies.Values.Select(copy => (copy.Name, copy.Value))))
+        foreach (var (name, value) in Everything().Concat(copies.Values.Select(copy => (copy.Name, copy.Value))).Concat(Averages(copies.Values)))
         {
             read(name, value);
         }
@@ -228,10 +234,13 @@ public sealed class StageExecutor : IStageExecutor
         lossGradient.Dispose();
     }
 
-    private IReadOnlyList<(string Name, Tensor Value)> Everything() => [.. owned.Select(parameter => (parameter.Name, parameter.Value)), .. Moments()];
+    private IReadOnlyList<(string Name, Tensor Value)> Everything() =>
+        [.. owned.Select(parameter => (parameter.Name, parameter.Value)), .. optimizer.State, .. Averages(owned)];
 
-    private IEnumerable<(string Name, Tensor Value)> Moments() =>
-        optimizer.State.Select(state => ($"{Checkpoint.OptimizerPrefix}{state.Moment}.{state.Parameter}", state.Value));
+    private IEnumerable<(string Name, Tensor Value)> Averages(IEnumerable<Parameter> parameters) =>
+        from parameter in parameters
+        where optimizer.Averages[parameter] is not null
+        select ($"{Checkpoint.AveragePrefix}{parameter.Name}", optimizer.Averages[parameter]!);
 
     private Layer Build(Partition partition, int index)
     {

@@ -20,6 +20,8 @@ internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
 
     public virtual Tensor? Evaluate(int batch, int microBatch, Tensor? input) => inner.Evaluate(batch, microBatch, input);
 
+    public void EndEvaluation() => inner.EndEvaluation();
+
     public double TakeLoss() => inner.TakeLoss();
 
     public Tensor TakeTiedGradient(TiedCopy copy) => inner.TakeTiedGradient(copy);
@@ -33,6 +35,8 @@ internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
     public virtual IReadOnlyList<KeyValuePair<string, double>> GradientSquares() => inner.GradientSquares();
 
     public void Apply(long step, double? gradientScale) => inner.Apply(step, gradientScale);
+
+    public void UpdateAverages() => inner.UpdateAverages();
 
     public IReadOnlyList<(string Name, Tensor Value)> State() => inner.State();
 
