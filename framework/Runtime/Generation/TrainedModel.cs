@@ -76,7 +76,7 @@ public sealed class TrainedModel
         using var reader = Checkpoint.Read();
         foreach (var (name, value) in parameters)
         {
-            reader.ReadInto(name, value);
+            reader.ReadTrainedInto(name, value);
         }
     }
 }

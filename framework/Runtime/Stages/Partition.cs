@@ -23,7 +23,7 @@ public sealed class Partition
                     copies.Add(new(copies.Count, parameter, layer, stage, owners[parameter.Name])
                     {
                         SharesMemory = !isFirstHere,
-                        HasGradient = !model.Layers[layer].IsWithoutGradient,
+                        HasGradient = !model.Layers[layer].IsWithoutGradient && !parameter.IsFixed,
                     });
                 }
             }

@@ -179,7 +179,7 @@ internal sealed class StageActor : ReceiveActor
         clock.Begin();
         if (replicas.Take(message))
         {
-            ties.SendValues(lastCommitted, message.Stage);
+            Refreshed(message.Stage);
         }
 
         clock.EndBetween();
@@ -322,6 +322,11 @@ internal sealed class StageActor : ReceiveActor
         else if (current.Kind == PassKind.Validation)
         {
             pass = null;
+            foreach (var executor in executors.Values)
+            {
+                executor.EndEvaluation();
+            }
+
             setup.Status.Set("ready");
             report(new EvaluationDone(epoch, current.Step, setup.Worker, TakeLoss(), clock.TakeOptimizer()));
         }
@@ -407,7 +412,7 @@ internal sealed class StageActor : ReceiveActor
             ties.Expire();
             foreach (var stage in setup.Stages.Where(replicas.IsFreshOn))
             {
-                ties.SendValues(lastCommitted, stage);
+                Refreshed(stage);
             }
 
             carries.Send(lastCommitted);
@@ -418,6 +423,13 @@ internal sealed class StageActor : ReceiveActor
         {
             Begin(StagePass.Training(message.Step + 1, setup.Actions));
         }
+    }
+
+    /// <summary>A stage has all parameters that it owns as of the last commit.</summary>
+    private void Refreshed(int stage)
+    {
+        executors[stage].UpdateAverages();
+        ties.SendValues(lastCommitted, stage);
     }
 
     /// <summary>Sees to it that the stage of the next action has the parameters of the last commit; false while some are missing. At the end of

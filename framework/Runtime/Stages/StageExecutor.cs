@@ -1,12 +1,10 @@
 using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
-using Pipeline.Core.Optimization;
 using Pipeline.Core.Partitioning;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Tensors.Models;
 using Pipeline.Tensors.Operators;
-using Pipeline.Tensors.Optimizers;
 using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Stages;
@@ -31,7 +29,7 @@ public sealed class StageExecutor : IStageExecutor
     private readonly int evaluationPasses;
     private readonly IReadOnlyList<Segment> segments;
     private readonly ConstantWeights weights = new();
-    private readonly AdamW optimizer;
+    private readonly StageOptimizer optimizer;
     private readonly Tensor lossGradient;
     private readonly Dictionary<int, MicroBatchGraph> inFlight = [];
     private readonly SortedDictionary<int, Tensor> losses = [];
@@ -61,11 +59,11 @@ public sealed class StageExecutor : IStageExecutor
         if (job.Parallel.Replicas > 1)
         {
             var tied = partition.TiedCopies.Select(copy => copy.Parameter.Name).ToHashSet(StringComparer.Ordinal);
-            Buckets = new(
-                parameters.OwnedByLayer, parameter => tied.Contains(parameter.Name), new(job.Parallel.Replicas, replica), job.Parallel.ShardsOptimizer, weights.Clear);
+            var exchanged = parameters.OwnedByLayer.Select(layer => layer.Where(parameter => !parameter.Definition.IsFixed).ToArray()).ToArray();
+            Buckets = new(exchanged, parameter => tied.Contains(parameter.Name), new(job.Parallel.Replicas, replica), job.Parallel.ShardsOptimizer, weights.Clear);
         }
 
-        optimizer = Buckets is { } buckets && job.Parallel.ShardsOptimizer ? new(buckets.Own, job.Optimizer) : new(parameters.Owned, job.Optimizer);
+        optimizer = new(parameters.Owned, parameters.Copies, Buckets, job);
         // The one division by the number of target tokens: the gradient that the summed loss starts its backward with.
         var units = job.Batch.MicroBatches * job.TokensPerMicroBatch;
         lossGradient = (compute == ScalarType.Float64 ? tensor(1.0 / units, device: device) : tensor(1f / units, device: device)).DetachFromDisposeScope();
@@ -119,6 +117,11 @@ public sealed class StageExecutor : IStageExecutor
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
+        if (optimizer.Averages.SwapIn())
+        {
+            weights.Clear();
+        }
+
         var carried = first && number > 0 ? HandOverContract.Take(
             $"what validation micro-batch {microBatch} carries", input!, handOver, [SequencesPerMicroBatch, .. plan.Partition.Model.Carry!.Shape], device) : null;
         using var carry = carries?.InEvaluation(carried?.DetachFromDisposeScope(), number);
@@ -136,6 +139,14 @@ public sealed class StageExecutor : IStageExecutor
 
         losses.Add((batch * job.Batch.MicroBatches) + microBatch, output.DetachFromDisposeScope());
         return null;
+    }
+
+    public void EndEvaluation()
+    {
+        if (optimizer.Averages.SwapOut())
+        {
+            weights.Clear();
+        }
     }
 
     public double TakeLoss()
@@ -175,7 +186,7 @@ public sealed class StageExecutor : IStageExecutor
         var grown = new StageExecutor(plan with { Partition = new(model, plan.Partition.Cuts) }, stage, replica, device);
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        var before = Everything().Concat(CopiedValues).ToDictionary(entry => entry.Name, entry => entry.Value, StringComparer.Ordinal);
+        var before = Everything().Concat(Copies()).ToDictionary(entry => entry.Name, entry => entry.Value, StringComparer.Ordinal);
         var changed = model.Layers.Take(plan.Partition.Cuts[stage]).SelectMany(layer => layer.Grow?.Invoke(before) ?? new Dictionary<string, Tensor>())
             .DistinctBy(entry => entry.Key).ToDictionary(StringComparer.Ordinal);
         grown.Restore((name, value) =>
@@ -185,6 +196,7 @@ public sealed class StageExecutor : IStageExecutor
                 value.copy_(made);   // else optimizer's state of what has another shape now: it starts again
             }
         });
+        grown.optimizer.Reset(changed.Keys);
         Dispose();
         return grown;
     }
@@ -202,26 +214,17 @@ public sealed class StageExecutor : IStageExecutor
     public void SetTiedValue(TiedCopy copy, Tensor value)
     {
         parameters.SetValue(copy, value);
+        optimizer.Averages.Follow(parameters.Memory[copy.Parameter.Name]);
         weights.Clear();
     }
 
-    public IReadOnlyList<KeyValuePair<string, double>> GradientSquares()
-    {
-        if (Buckets is not null)
-        {
-            return Buckets.Squares();
-        }
-
-        using var scope = NewDisposeScope();
-        var owned = parameters.Owned;
-        return [.. owned.Zip(SquaredNorm.Of([.. owned.Select(StageParameters.GradientOf)]), (parameter, square) => KeyValuePair.Create(parameter.Name, square))];
-    }
+    public IReadOnlyList<KeyValuePair<string, double>> GradientSquares() => optimizer.GradientSquares();
 
     public void Apply(long step, double? gradientScale)
     {
         if (gradientScale is { } scale)
         {
-            optimizer.Apply(step, LearningRate.At(job.Optimizer, step), scale);
+            optimizer.Apply(step, scale);
             weights.Clear();
             if (last)
             {
@@ -233,16 +236,18 @@ public sealed class StageExecutor : IStageExecutor
         Buckets?.ClearSums();
     }
 
+    public void UpdateAverages() => optimizer.UpdateAverages();
+
     public IReadOnlyList<(string Name, Tensor Value)> State() =>
     [
-        .. replica == 0 ? Everything() : job.Parallel.ShardsOptimizer ? Moments() : [],
+        .. replica == 0 ? Everything() : job.Parallel.ShardsOptimizer ? optimizer.State : [],
         .. last && carries is not null ? carries.State() : [],
     ];
 
     public void Restore(Action<string, Tensor> read)
     {
         using var noGradient = no_grad();
-        foreach (var (name, value) in Everything().Concat(CopiedValues))
+        foreach (var (name, value) in Everything().Concat(Copies()))
         {
             read(name, value);
         }
@@ -272,14 +277,16 @@ public sealed class StageExecutor : IStageExecutor
     }
 
     private IEnumerable<(string Name, Tensor Value)> Everything() =>
-        parameters.Owned.Select(parameter => (parameter.Name, parameter.Value)).Concat(Moments());
+        [.. parameters.Owned.Select(parameter => (parameter.Name, parameter.Value)), .. optimizer.State, .. Averages(parameters.Owned)];
 
     /// <summary>Of tied parameters that another stage owns.</summary>
-    private IEnumerable<(string Name, Tensor Value)> CopiedValues =>
-        parameters.Memory.Values.Except(parameters.Owned).Select(copy => (copy.Name, copy.Value));
+    private IEnumerable<(string Name, Tensor Value)> Copies() =>
+        [.. parameters.Copies.Select(copy => (copy.Name, copy.Value)), .. Averages(parameters.Copies)];
 
-    private IEnumerable<(string Name, Tensor Value)> Moments() =>
-        optimizer.State.Select(state => ($"{Checkpoint.OptimizerPrefix}{state.Moment}.{state.Parameter}", state.Value));
+    private IEnumerable<(string Name, Tensor Value)> Averages(IEnumerable<Parameter> parameters) =>
+        from parameter in parameters
+        where optimizer.Averages[parameter] is not null
+        select ($"{Checkpoint.AveragePrefix}{parameter.Name}", optimizer.Averages[parameter]!);
 
     /// <summary>What the stage before handed over, or the data.</summary>
     private Tensor Input(Pass pass, int microBatch, Tensor? handed)

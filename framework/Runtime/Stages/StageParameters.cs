@@ -52,6 +52,9 @@ internal sealed class StageParameters : IDisposable
 
     public IReadOnlyList<IReadOnlyList<Parameter>> OwnedByLayer => ownedByLayer;
 
+    /// <summary>Of tied parameters that other stages own, one of each name.</summary>
+    public IReadOnlyList<Parameter> Copies => [.. memory.Values.Except(owned)];
+
     /// <summary>One of each name: all memory there is.</summary>
     public IReadOnlyDictionary<string, Parameter> Memory => memory;
 

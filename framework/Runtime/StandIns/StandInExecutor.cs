@@ -32,6 +32,10 @@ internal sealed partial class StandInExecutor(Schedule schedule, ActionTimes sec
 
     public Tensor? Evaluate(int batch, int microBatch, int number, Tensor? input) => Take(seconds.Forward[stage], input, stage == schedule.Stages - 1);
 
+    public void EndEvaluation()
+    {
+    }
+
     public double TakeLoss() => 0;
 
     /// <summary>Each of a rank's stages takes an equal part of the rank's optimizer.</summary>
@@ -39,6 +43,10 @@ internal sealed partial class StandInExecutor(Schedule schedule, ActionTimes sec
     {
         var rank = schedule.RankOf(stage);
         Sleep((seconds.Optimizer?[rank] ?? 0) / schedule.StagesOf[rank].Count);
+    }
+
+    public void UpdateAverages()
+    {
     }
 
     public IReadOnlyList<KeyValuePair<string, double>> GradientSquares() => [];

@@ -29,6 +29,8 @@ internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
 
     public void SetCarry(int microBatch, IReadOnlyList<Tensor> carry) => inner.SetCarry(microBatch, carry);
 
+    public void EndEvaluation() => inner.EndEvaluation();
+
     public double TakeLoss() => inner.TakeLoss();
 
     public Tensor TakeTiedGradient(TiedCopy copy) => inner.TakeTiedGradient(copy);
@@ -42,6 +44,8 @@ internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
     public virtual IReadOnlyList<KeyValuePair<string, double>> GradientSquares() => inner.GradientSquares();
 
     public void Apply(long step, double? gradientScale) => inner.Apply(step, gradientScale);
+
+    public void UpdateAverages() => inner.UpdateAverages();
 
     public IReadOnlyList<(string Name, Tensor Value)> State() => inner.State();
 
