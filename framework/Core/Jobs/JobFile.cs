@@ -90,10 +90,13 @@ public sealed record ParallelSettings(
 }
 
 /// <param name="DecaySteps">The step at which the cosine reaches <paramref name="MinLearningRate"/>; it stays there.</param>
+/// <param name="Epsilon">Of AdamW.</param>
 /// <param name="WeightDecay">Decoupled; applied to matrices only.</param>
 /// <param name="ClipNorm">The largest global gradient norm; 0 turns clipping off.</param>
+/// <param name="Ema">The share that an average of the parameters keeps of itself in each step; evaluations, and whoever uses the model afterwards, take the
+/// averages. 0: there are none.</param>
 public sealed record OptimizerSettings(
-    [OneOf("adamw")] string Kind = "adamw",
+    [OneOf("adamw", "adam-atan2")] string Kind = "adamw",
     [Limits(0)] double LearningRate = 1e-3,
     [Limits(0)] double MinLearningRate = 1e-4,
     [Limits(0)] long WarmupSteps = 100,
@@ -101,14 +104,15 @@ public sealed record OptimizerSettings(
     [Limits(0, 1, ExcludeMaximum = true)] IReadOnlyList<double>? Betas = null,
     [Limits(0, ExcludeMinimum = true)] double Epsilon = 1e-8,
     [Limits(0)] double WeightDecay = 0.1,
-    [Limits(0)] double ClipNorm = 1.0)
+    [Limits(0)] double ClipNorm = 1.0,
+    [Limits(0, 1, ExcludeMaximum = true)] double Ema = 0)
 {
     public IReadOnlyList<double> Betas { get; init; } = Betas ?? [0.9, 0.99];
 }
 
 public sealed record PrecisionSettings(
-    [OneOf("float32", "bfloat16")] string Parameters = "float32",
-    [OneOf("float32", "bfloat16")] string Compute = "float32");
+    [OneOf("float32", "bfloat16", "float64")] string Parameters = "float32",
+    [OneOf("float32", "bfloat16", "float64")] string Compute = "float32");
 
 /// <param name="Every">Steps between evaluations; 0 turns them off. The last step is always evaluated when they are on.</param>
 /// <param name="Batches">Whole batches an evaluation averages over; the same ones each time.</param>

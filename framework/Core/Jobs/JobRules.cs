@@ -59,6 +59,11 @@ internal static class JobRules
         {
             yield return Text($"optimizer.betas must have 2 numbers, not {optimizer.Betas.Count}");
         }
+
+        if (optimizer.Kind != "adamw" && optimizer.Epsilon != new OptimizerSettings().Epsilon)
+        {
+            yield return Text($"optimizer.epsilon is for adamw, and optimizer.kind is {optimizer.Kind}");
+        }
     }
 
     private static IEnumerable<string> Schedule(JobFile job)

@@ -27,7 +27,8 @@ internal sealed class NodeRun : IDisposable
                 $"there is no architecture {message.Architecture} here; there are {string.Join(", ", architectures.Select(known => known.Name))}.");
         var settings = architectures.ToDictionary(known => known.Name, known => known.Settings, StringComparer.Ordinal);
         var job = JobFileReader.Parse(message.Job, "the submitted job", [], settings);
-        var model = architecture.Define(job.Model, message.Vocabulary);
+        var resumed = message.Checkpoint is null ? null : Checkpoint.OpenVerified(message.Checkpoint);
+        var model = architecture.Define(job.Model, message.Vocabulary).At(resumed?.Manifest.Step ?? 0);
         if (ModelHash.Of(model) != message.ModelHash)
         {
             throw new BadInputException($"the architecture {message.Architecture} makes other layers or parameters here than where the job was submitted.");
@@ -55,8 +56,7 @@ internal sealed class NodeRun : IDisposable
                 throw new BadInputException($"data.tokenizer: {text.Tokenizer} is {data.Tokenizer} here, and the run has {tokenizer}.");
             }
 
-            plan = new(
-                job, schedule, partition, data?.Samples(job), message.Checkpoint is null ? null : Checkpoint.OpenVerified(message.Checkpoint));
+            plan = new(job, schedule, partition, data?.Samples(job), resumed);
             Places = [.. Devices.Select(entry => (entry.Value, $"{job.Job.Name}: {workers.NameOf(entry.Key)}"))];
         }
         catch

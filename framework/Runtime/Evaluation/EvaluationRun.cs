@@ -63,6 +63,7 @@ public sealed class EvaluationRun : IDisposable
             // The layout changes no bit. Losses are floats added up in double precision, exactly, so neither does their order over replicas.
             Parallel = new ParallelSettings(cuts.Count, "gpipe", ThreadsPerStage: model.Job.Parallel.ThreadsPerStage),
             Evaluation = model.Job.Evaluation with { BeforeFirstStep = true },   // the validation part is needed
+            Optimizer = new(),   // averages are read as the parameters
         };
         var manifest = model.Checkpoint.Manifest;
         if (files is null)
@@ -136,7 +137,7 @@ public sealed class EvaluationRun : IDisposable
             {
                 if (parameters.Contains(name))
                 {
-                    reader.ReadInto(name, value);
+                    reader.ReadTrainedInto(name, value);
                 }
             });
             return executor;

@@ -21,7 +21,7 @@ internal sealed class LayerBench : IDisposable
     private readonly ConstantWeights weights = new();
     private readonly Parameter[] parameters;
     private readonly Parameter[] owned;
-    private readonly AdamW optimizer;
+    private readonly Optimizer optimizer;
     private readonly IReadOnlyList<Segment> segments;
 
     /// <param name="tied">Names of parameters that are copies of another layer's, and so have no optimizer.</param>
@@ -32,8 +32,8 @@ internal sealed class LayerBench : IDisposable
         var definition = model.Layers[index];
         parameters = [.. definition.Parameters.Select(p => new Parameter(p, job.Job.Seed, Precision.Of(job.Precision.Parameters), device))];
         TiedBytes = parameters.Where(p => tied.Contains(p.Name)).Sum(BytesOf);
-        owned = [.. parameters.Where(p => !tied.Contains(p.Name))];
-        optimizer = new AdamW(owned, job.Optimizer);
+        owned = [.. parameters.Where(p => !tied.Contains(p.Name) && p.Definition.IsOptimized)];
+        optimizer = Optimizer.Of(ParameterPiece.Whole(owned), job.Optimizer);
         var layer = definition.Build(parameters.ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal));
         var last = index == model.Layers.Count - 1;
         segments =

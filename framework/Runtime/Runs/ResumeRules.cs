@@ -15,6 +15,11 @@ internal static class ResumeRules
         Compare("precision", then.Precision, now.Precision, checkpoint);
         Compare("batch", then.Batch, now.Batch, checkpoint);
         Compare("data", Kept(then.Data), Kept(now.Data), checkpoint);
+        if (then.Optimizer.Kind != now.Optimizer.Kind)
+        {
+            throw Changed($"optimizer.kind = {now.Optimizer.Kind}", $"kind = {then.Optimizer.Kind}", checkpoint);
+        }
+
         if (then.Job.Seed != now.Job.Seed)
         {
             throw Changed($"job.seed = {now.Job.Seed}", $"seed = {then.Job.Seed}", checkpoint);

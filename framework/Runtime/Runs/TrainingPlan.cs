@@ -42,10 +42,11 @@ public sealed class TrainingPlan : IDisposable
             Resumed = resume ? Newest(opened.Settings) : null;
             TokenizerFiles = Resumed is { Manifest.TokenizerFiles: { } files } && IsTheRuns(Path.Combine(Resumed.Directory, Checkpoints.TokenizerFiles.Folder))
                 ? files : null;
+            var model = opened.Model.At(Resumed?.Manifest.Step ?? 0);
             var layout = new JobLayout(opened, elsewhere ? CPU : Devices[0]);
             Schedule = layout.Schedule();
             CheckOrder();
-            Partition = new Partition(opened.Model, layout.Cut(Schedule));
+            Partition = new Partition(model, layout.Cut(Schedule));
         }
         catch
         {

@@ -22,6 +22,9 @@ internal sealed record CommitStep(long Epoch, long Step, double? GradientScale, 
 /// <param name="Step">The step after which the evaluation takes place; 0 before the first.</param>
 internal sealed record RunEvaluation(long Epoch, long Step, int Batches) : IControlMessage;
 
+/// <summary>After a step: the model grows, or its layers adapt, or both.</summary>
+internal sealed record AdaptStages(long Epoch, long Step) : IControlMessage;
+
 /// <param name="Directory">An existing folder for the stage's shard.</param>
 internal sealed record SaveShard(long Epoch, long Step, string Directory) : IControlMessage;
 
@@ -37,6 +40,9 @@ internal sealed record StepReady(
 /// <param name="Result">From the last stage; nothing from the others.</param>
 /// <param name="Optimizer">As in <see cref="StageTimes"/>.</param>
 internal sealed record EvaluationDone(long Epoch, long Step, int Worker, PassResult Result, Interval? Optimizer) : IControlMessage;
+
+/// <param name="Optimizer">As in <see cref="StageTimes"/>.</param>
+internal sealed record StagesAdapted(long Epoch, long Step, int Worker, Interval? Optimizer) : IControlMessage;
 
 /// <param name="Shard">Null where the worker had nothing to save.</param>
 /// <param name="Optimizer">As in <see cref="StageTimes"/>.</param>

@@ -24,6 +24,11 @@ public sealed record ModelDefinition(
 
     /// <summary>The model as it is after a step.</summary>
     public ModelDefinition At(long step) => Growth is { } growth && step >= growth.Step ? growth.Model.At(step) : this;
+
+    public bool GrowsAfter(long step) => !ReferenceEquals(At(step), At(step - 1));
+
+    /// <summary>Layers adapt after this step, as the model is then.</summary>
+    public bool AdaptsAfter(long step) => At(step).Adaptation is { } adaptation && adaptation.IsDue(step);
 }
 
 /// <param name="Every">Steps from one to the next.</param>

@@ -57,7 +57,7 @@ public sealed class DocumentStartsTests : IDisposable
         using (NewDisposeScope())
         {
             Check = () => AssertSeen(plan, validation: true, 1, 3);
-            executor.Evaluate(1, 3, null);
+            executor.Evaluate(1, 3, 0, null);
         }
 
         Assert.NotEmpty(seen);

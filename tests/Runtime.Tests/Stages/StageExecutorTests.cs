@@ -104,7 +104,7 @@ public class StageExecutorTests
         executor.WeightGradient(1);
         Assert.Equal(0, executor.InFlight);
         executor.TakeLoss();
-        executor.Evaluate(0, 0, null);
+        executor.Evaluate(0, 0, 0, null);
         Assert.Equal(0, executor.InFlight);
     }
 
