@@ -8,7 +8,7 @@ namespace Pipeline.Stages.Tests.Transformer;
 public class ExpertBiasTests
 {
     private const string Bias = "moe.router.expert_bias";
-    private const double Rate = 0.01;
+    private const double Rate = 0.003;
     private static readonly MixtureOfExpertsSettings Off = new(Width: 6, Inner: 4, Experts: 8, ExpertsPerToken: 2);
     private static readonly MixtureOfExpertsSettings On = Off with { BalanceRate = Rate };
     private static readonly Pass Training = new(1, 1, 0, true, ScalarType.Float32) { LossShare = 0.25 };
@@ -44,7 +44,7 @@ public class ExpertBiasTests
             }
         }
 
-        Assert.True(loads[0] > 2.5, $"The most tokens of an expert are {loads[0]} times the mean at first.");
+        Assert.True(loads[0] > 1.6, $"The most tokens of an expert are {loads[0]} times the mean at first.");
         Assert.InRange(loads.TakeLast(20).Average(), 1, 1.35);
     }
 
