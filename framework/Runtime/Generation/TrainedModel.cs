@@ -13,12 +13,13 @@ namespace Pipeline.Runtime.Generation;
 /// <summary>A checkpoint with what its manifest says of the model in it; nothing has memory yet.</summary>
 public sealed class TrainedModel
 {
-    private TrainedModel(Checkpoint checkpoint, JobFile job, TokenVocabulary vocabulary, ModelDefinition definition)
+    private TrainedModel(Checkpoint checkpoint, JobFile job, TokenVocabulary vocabulary, ModelDefinition definition, bool generates)
     {
         Checkpoint = checkpoint;
         Job = job;
         Vocabulary = vocabulary;
         Definition = definition;
+        Generates = generates;
     }
 
     public Checkpoint Checkpoint { get; }
@@ -29,6 +30,9 @@ public sealed class TrainedModel
     public TokenVocabulary Vocabulary { get; }
 
     public ModelDefinition Definition { get; }
+
+    /// <inheritdoc cref="IArchitecture.Generates"/>
+    public bool Generates { get; }
 
     /// <param name="path">A checkpoint's folder, or a run directory, of which the newest whole checkpoint is taken.</param>
     /// <param name="architectures">The families that can be built.</param>
@@ -44,7 +48,7 @@ public sealed class TrainedModel
         var vocabulary = TokenVocabulary.Of(checkpoint, job.Data, rows);
         LibTorch.Load();
         var architecture = architectures.First(candidate => candidate.Name == job.Model.Architecture);
-        return new(checkpoint, job, vocabulary, architecture.Define(job.Model, rows));
+        return new(checkpoint, job, vocabulary, architecture.Define(job.Model, rows), architecture.Generates);
     }
 
     /// <param name="stages">As many as the training had without it.</param>
@@ -65,8 +69,15 @@ public sealed class TrainedModel
 
     /// <inheritdoc cref="Place"/>
     /// <returns>What the stages of a generation know.</returns>
+    /// <exception cref="BadInputException">As there, or the model does not generate.</exception>
     public GenerationPlan Plan(int? stages = null, string? device = null)
     {
+        if (!Generates)
+        {
+            throw new BadInputException(
+                $"{Checkpoint.Directory} is a model with model.architecture = {Job.Model.Architecture}, which does not write a text token by token; generate takes the models that do, such as gpt2.");
+        }
+
         var (cuts, devices) = Place(stages, device);
         return new(Definition, cuts, devices, Job.Precision, Job.Parallel.ThreadsPerStage, Vocabulary, Load);
     }

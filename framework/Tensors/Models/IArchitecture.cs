@@ -16,6 +16,9 @@ public interface IArchitecture
     /// <param name="vocabulary">Number of distinct tokens.</param>
     ModelDefinition Define(ModelSettings settings, int vocabulary);
 
+    /// <summary>Its models can write a text token by token: no token's prediction depends on later ones.</summary>
+    bool Generates => true;
+
     /// <summary>How its models lie in Hugging Face's files; null where there is no such model.</summary>
     IHuggingFaceFormat? HuggingFace => null;
 }
