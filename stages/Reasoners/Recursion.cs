@@ -52,19 +52,24 @@ internal sealed record Recursion(
         select Call(
             isHigh ? $"{prefix}.{cycle}.high" : $"{prefix}.{cycle}.low.{call}",
             isHigh,
-            prefix == Ahead ? NetCallKind.Ahead : isLearned ? NetCallKind.WithGradient : NetCallKind.WithoutGradient);
+            prefix == Ahead ? NetCallKind.Ahead : isLearned ? NetCallKind.WithGradient : NetCallKind.WithoutGradient,
+            prefix == Ahead && (cycle, call) != (0, 0) ? NetCall.PartsAhead : NetCall.Parts);
 
     /// <summary>Without gradient nothing is kept but the stream, which the layer before made.</summary>
-    private LayerDefinition Call(string layer, bool isHigh, NetCallKind kind)
+    /// <param name="parts">Of the stream that comes in.</param>
+    private LayerDefinition Call(string layer, bool isHigh, NetCallKind kind, int parts)
     {
         var (settings, name) = isHigh ? (High, HighName) : (Low, LowName);
         var cost = ReasoningNet.Cost(settings);
-        var stream = (double)(kind == NetCallKind.Ahead ? NetCall.PartsAhead : NetCall.Parts) * settings.Length * settings.Width;
+        var stream = (double)parts * settings.Length * settings.Width;
         return new(
             layer,
             [.. ReasoningNet.Parameters(settings, name)],
             new(cost.ForwardFlops, stream + (kind == NetCallKind.WithGradient ? cost.Activations : 0)),
-            values => new NetCall(new ReasoningNet(settings, name, values), isHigh, kind))
+            // The planner takes layers that one piece of code builds at one cost for alike, and no other adds parts to the stream as the first look ahead does.
+            kind == NetCallKind.Ahead
+                ? values => new NetCall(new ReasoningNet(settings, name, values), isHigh, NetCallKind.Ahead)
+                : values => new NetCall(new ReasoningNet(settings, name, values), isHigh, kind))
         {
             IsWithoutGradient = kind != NetCallKind.WithGradient,
         };
