@@ -4,6 +4,7 @@ using Pipeline.Stages.Jamba;
 using Pipeline.Stages.Mamba;
 using Pipeline.Stages.Mamba2;
 using Pipeline.Stages.Mamba3;
+using Pipeline.Stages.Reasoners;
 using Pipeline.Stages.Transformer;
 using Pipeline.Tensors.Models;
 
@@ -15,6 +16,6 @@ public static class Families
     public static IReadOnlyList<IArchitecture> All { get; } =
     [
         new Gpt2(), new Llama(), new Mamba1(), new Mamba2LanguageModel(), new Mamba3LanguageModel(), new JambaLanguageModel(), new HybridLanguageModel(),
-        new HyperdimensionalLanguageModel(),
+        new HyperdimensionalLanguageModel(), new HierarchicalReasoningModel(), new TinyRecursiveModel(),
     ];
 }

@@ -1,4 +1,5 @@
 using Pipeline.Tensors.Models;
+using Pipeline.Tensors.Operators;
 using static TorchSharp.torch;
 
 namespace Pipeline.Stages.LanguageModels;
@@ -17,9 +18,12 @@ public sealed class TokenPrediction : Objective
     public static Tensor Sum(Tensor output, Tensor targets) => nn.functional.cross_entropy(
         output.view(-1, output.shape[^1]).to(ScalarType.Float32), targets.view(-1), ignore_index: Ignored, reduction: nn.Reduction.Sum);
 
+    /// <summary>bool, like the targets: where there is one to predict.</summary>
+    public static Tensor Counts(Tensor targets) => Arithmetic.Differs(targets, Ignored);
+
     public override Tensor Score(Tensor output, Tensor targets)
     {
-        var counts = targets.ne(Ignored);
+        var counts = Counts(targets);
         var right = output.argmax(-1).eq(targets).logical_and(counts);
         return stack([right.sum(), right.logical_or(counts.logical_not()).all(-1).sum()]);
     }

@@ -341,7 +341,13 @@ public sealed class StageExecutor : IStageExecutor
         }
     }
 
-    private Tensor Read(Pass pass, bool targets) => samples!.Read(!pass.Training, pass.Step, pass.MicroBatch, targets, device);
+    /// <summary>A slot that carries something shows its sample until it halts; its samples are the batches' in their order.</summary>
+    private Tensor Read(Pass pass, bool targets) => samples!.Read(
+        !pass.Training,
+        pass is { Training: true, Carry: { } carry } ? [.. carry.Samples.Select(finished => finished + 1)] : samples!.Same(pass.Step),
+        pass.MicroBatch,
+        targets,
+        device);
 
     private Pass WithStarts(Pass pass) => job.Data.ResetsAtDocuments
         ? pass with { DocumentStarts = samples!.ReadStarts(!pass.Training, pass.Step, pass.MicroBatch, device) }

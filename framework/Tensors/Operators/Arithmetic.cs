@@ -70,6 +70,13 @@ public static class Arithmetic
         return input.clamp(low, high);
     }
 
+    /// <summary>bool: where the input is another number than <paramref name="value"/>.</summary>
+    public static Tensor Differs(Tensor input, double value)
+    {
+        using Scalar number = value;
+        return input.ne(number);
+    }
+
     /// <summary>A tensor of one value, in float32 on the CPU.</summary>
     public static Tensor Full(IReadOnlyList<long> shape, double value)
     {

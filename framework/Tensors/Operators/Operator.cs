@@ -72,11 +72,14 @@ public static class Operator
     /// Hugging Face's LlamaRMSNorm: <c>weight * x / sqrt(mean(x^2) + epsilon)</c>.</summary>
     /// <param name="weight">(width).</param>
     /// <returns>The input's type.</returns>
-    public static Tensor RmsNorm(Tensor input, Tensor weight, double epsilon)
+    public static Tensor RmsNorm(Tensor input, Tensor weight, double epsilon) => RmsNorm(input, epsilon) * weight.to(input.dtype);
+
+    /// <summary>The same without a gain; in float64 where that is the input's type.</summary>
+    public static Tensor RmsNorm(Tensor input, double epsilon)
     {
-        var wide = input.to(ScalarType.Float32);
+        var wide = input.dtype == ScalarType.Float64 ? input : input.to(ScalarType.Float32);
         var scale = Arithmetic.Shift(wide.square().mean([-1], keepdim: true), epsilon).rsqrt();
-        return (wide * scale).to(input.dtype) * weight.to(input.dtype);
+        return (wide * scale).to(input.dtype);
     }
 
     /// <summary><c>log(1 + e^x)</c>, without a number that TorchSharp would make a scalar of.</summary>
