@@ -10,7 +10,7 @@ internal static class JobRules
 {
     public static IEnumerable<string> Problems(JobFile job) =>
     [
-        .. Names(job), .. Batches(job), .. Optimizer(job.Optimizer), .. Evaluation(job), .. Schedule(job), .. Layers(job),
+        .. Names(job), .. Batches(job), .. Optimizer(job.Optimizer), .. job.Data.Problems(job), .. Schedule(job), .. Layers(job),
         .. Borders(job), .. Split(job), .. Devices(job),
     ];
 
@@ -24,16 +24,6 @@ internal static class JobRules
         if (string.IsNullOrWhiteSpace(job.Job.Directory))
         {
             yield return "job.directory must not be empty";
-        }
-
-        if (job.Data.Files.Count == 0)
-        {
-            yield return "data.files must have at least one pattern";
-        }
-
-        if (job.Data.Files.Any(string.IsNullOrWhiteSpace))
-        {
-            yield return "data.files must not have an empty pattern";
         }
     }
 
@@ -69,23 +59,10 @@ internal static class JobRules
         {
             yield return Text($"optimizer.betas must have 2 numbers, not {optimizer.Betas.Count}");
         }
-    }
 
-    private static IEnumerable<string> Evaluation(JobFile job)
-    {
-        if (job.Data.ValidationFraction > 0)
+        if (optimizer.Kind != "adamw" && optimizer.Epsilon != new OptimizerSettings().Epsilon)
         {
-            yield break;
-        }
-
-        if (job.Evaluation.Every > 0)
-        {
-            yield return Text($"data.validation-fraction must be greater than 0 when evaluation.every is {job.Evaluation.Every}, not 0");
-        }
-
-        if (job.Evaluation.BeforeFirstStep)
-        {
-            yield return "data.validation-fraction must be greater than 0 when evaluation.before-first-step is true, not 0";
+            yield return Text($"optimizer.epsilon is for adamw, and optimizer.kind is {optimizer.Kind}");
         }
     }
 

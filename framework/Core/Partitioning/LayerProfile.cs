@@ -23,7 +23,8 @@ public sealed record LayerProfile(
     /// <summary>Seconds of one micro-batch in all.</summary>
     internal double Total => Forward + InputGradient + WeightGradient;
 
-    /// <summary>Parameters and gradients, and two optimizer moments of those that are not copies.</summary>
+    /// <summary>Parameters and gradients, averages if there are any, and two optimizer moments of the parameters that are not copies.</summary>
     /// <param name="shards">Replicas that share the moments.</param>
-    internal long StateBytes(int shards) => (2 * ParameterBytes) + (2 * (ParameterBytes - TiedBytes) / shards);
+    internal long StateBytes(int shards, bool averages = false) =>
+        ((averages ? 3 : 2) * ParameterBytes) + (2 * (ParameterBytes - TiedBytes) / shards);
 }

@@ -17,6 +17,15 @@ public sealed class CheckpointReader : IDisposable
     internal CheckpointReader(string directory, TensorIndex index, bool isImport) =>
         (this.directory, this.index, this.isImport) = (directory, index, isImport);
 
+    /// <summary>Reads the value that a parameter is used with after its training: its average where there is one. Converts to the destination's type.</summary>
+    /// <exception cref="BadInputException">As <see cref="ReadInto"/>.</exception>
+    public void ReadTrainedInto(string parameter, Tensor destination)
+    {
+        var average = Checkpoint.AveragePrefix + parameter;
+        ReadConverted(index.Has(average) ? average : parameter, destination);
+    }
+
+    /// <summary>An average that is not there begins at its parameter.</summary>
     /// <param name="name">Of a tensor, or with <c>[start:end]</c> behind it of a piece of one.</param>
     /// <param name="destination">Overwritten.</param>
     /// <exception cref="BadInputException">The checkpoint lacks the tensor, or it has another shape or type.</exception>
@@ -27,6 +36,12 @@ public sealed class CheckpointReader : IDisposable
             using var moment = NewDisposeScope();
             using var off = no_grad();
             destination.zero_();
+            return;
+        }
+
+        if (!index.Has(name) && name.StartsWith(Checkpoint.AveragePrefix, StringComparison.Ordinal))
+        {
+            ReadConverted(name[Checkpoint.AveragePrefix.Length..], destination);
             return;
         }
 
@@ -53,6 +68,18 @@ public sealed class CheckpointReader : IDisposable
         {
             shard.Dispose();
         }
+    }
+
+    /// <param name="name">Of a tensor that is saved whole, as parameters and averages are.</param>
+    private void ReadConverted(string name, Tensor destination)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var (parts, _) = index.Find(name, destination.numel());
+        var file = FileOf(parts[0]);
+        var stored = empty_like(destination, file.Entries[parts[0].Name].Type, requires_grad: false);
+        file.ReadInto(parts[0].Name, stored);
+        destination.copy_(stored);
     }
 
     private SafeTensorsFile FileOf(TensorPart part)

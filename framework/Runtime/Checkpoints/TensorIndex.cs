@@ -25,6 +25,8 @@ internal sealed partial class TensorIndex
         }
     }
 
+    public bool Has(string tensor) => parts.ContainsKey(tensor);
+
     /// <summary>The parts that have a tensor's elements, or those of the piece that a name asks for, ascending.</summary>
     /// <param name="name">Of a tensor, or of a piece of one.</param>
     /// <param name="elements">That the asker has room for.</param>

@@ -165,7 +165,7 @@ public sealed class HuggingFaceExport
     private Tensor Value(CheckpointReader reader, ScalarType type, ParameterDefinition parameter)
     {
         var value = empty([.. parameter.Shape], stored);
-        reader.ReadInto(parameter.Name, value);
+        reader.ReadTrainedInto(parameter.Name, value);
         return (format.Locate(parameter.Name).Transposed ? value.t() : value).to(type).contiguous();
     }
 

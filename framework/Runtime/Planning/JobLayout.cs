@@ -27,7 +27,8 @@ public sealed class JobLayout
             job.Split,
             HandOverInProcess,
             job.Parallel.MemoryLimit is { } limit ? ByteSize.Parse(limit) : null,
-            job.Parallel.ShardsOptimizer ? job.Parallel.Replicas : 1));
+            job.Parallel.ShardsOptimizer ? job.Parallel.Replicas : 1,
+            job.Optimizer.Ema > 0));
     }
 
     public Planner Planner => planner.Value;

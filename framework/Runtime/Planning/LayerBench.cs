@@ -21,19 +21,19 @@ internal sealed class LayerBench : IDisposable
     private readonly ConstantWeights weights = new();
     private readonly Parameter[] parameters;
     private readonly Parameter[] owned;
-    private readonly AdamW optimizer;
+    private readonly Optimizer optimizer;
     private readonly IReadOnlyList<Segment> segments;
 
     /// <param name="tied">Names of parameters that are copies of another layer's, and so have no optimizer.</param>
-    public LayerBench(ModelDefinition model, int index, IReadOnlySet<string> tied, JobFile job, Samples samples, Device device)
+    public LayerBench(ModelDefinition model, int index, IReadOnlySet<string> tied, JobFile job, ISamples samples, Device device)
     {
         this.device = device;
         pass = new Pass(job.Job.Seed, 1, 0, Training: true, Precision.Of(job.Precision.Compute)) { LossShare = 1.0 / job.Batch.MicroBatches };
         var definition = model.Layers[index];
         parameters = [.. definition.Parameters.Select(p => new Parameter(p, job.Job.Seed, Precision.Of(job.Precision.Parameters), device))];
         TiedBytes = parameters.Where(p => tied.Contains(p.Name)).Sum(BytesOf);
-        owned = [.. parameters.Where(p => !tied.Contains(p.Name))];
-        optimizer = new AdamW(owned, job.Optimizer);
+        owned = [.. parameters.Where(p => !tied.Contains(p.Name) && p.Definition.IsOptimized)];
+        optimizer = Optimizer.Of(ParameterPiece.Whole(owned), job.Optimizer);
         var layer = definition.Build(parameters.ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal));
         var last = index == model.Layers.Count - 1;
         segments =

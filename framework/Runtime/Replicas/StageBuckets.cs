@@ -1,6 +1,5 @@
 using Pipeline.Runtime.Stages;
 using Pipeline.Tensors.Models;
-using Pipeline.Tensors.Operators;
 using Pipeline.Tensors.Optimizers;
 using static TorchSharp.torch;
 
@@ -20,7 +19,7 @@ public sealed class StageBuckets : IDisposable
     private readonly List<Tensor> sums = [];
     private readonly Dictionary<Tensor, int[]> bucketsOf = new(ReferenceEqualityComparer.Instance);   // by parameter; tensors are equal by element
 
-    /// <param name="layers">The parameters that the stage owns.</param>
+    /// <param name="layers">The parameters that the stage owns, without those that are fixed.</param>
     /// <param name="isTied">The parameter has copies.</param>
     /// <param name="isSharded">Whether this replica gets the sums of its shards alone.</param>
     /// <param name="changed">Called when parameters have new values.</param>
@@ -40,7 +39,7 @@ public sealed class StageBuckets : IDisposable
 
     internal int Count => buckets.Count;
 
-    /// <summary>What this replica's optimizer updates when it is sharded.</summary>
+    /// <summary>The pieces of this replica's shards, in the order of buckets: what its optimizer updates when it is sharded.</summary>
     internal IReadOnlyList<ParameterPiece> Own => [.. own.SelectMany(pieces => pieces)];
 
     /// <summary>Releases the buckets whose gradients are whole already, and says what to do when a weight has got one of its last additions.</summary>
@@ -111,14 +110,6 @@ public sealed class StageBuckets : IDisposable
             using var sum = shards[shard];
             Walk(buckets[bucket].Shards[shard], (piece, _, offset) => Flat(GradientOf(piece), piece).copy_(sum.narrow(0, offset, piece.Elements)));
         }
-    }
-
-    /// <summary>The sum of squares of every piece of this replica's shards, by parameter, in the order of buckets.</summary>
-    internal IReadOnlyList<KeyValuePair<string, double>> Squares()
-    {
-        using var scope = NewDisposeScope();
-        var pieces = Own;
-        return [.. pieces.Zip(SquaredNorm.Of([.. pieces.Select(piece => piece.Gradient!)]), (piece, square) => KeyValuePair.Create(piece.Parameter.Name, square))];
     }
 
     /// <summary>At the end of a step.</summary>

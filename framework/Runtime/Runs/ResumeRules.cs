@@ -15,9 +15,24 @@ internal static class ResumeRules
         Compare("precision", then.Precision, now.Precision, checkpoint);
         Compare("batch", then.Batch, now.Batch, checkpoint);
         Compare("data", Kept(then.Data), Kept(now.Data), checkpoint);
+        if (then.Optimizer.Kind != now.Optimizer.Kind)
+        {
+            throw Changed($"optimizer.kind = {now.Optimizer.Kind}", $"kind = {then.Optimizer.Kind}", checkpoint);
+        }
+
         if (then.Job.Seed != now.Job.Seed)
         {
             throw Changed($"job.seed = {now.Job.Seed}", $"seed = {then.Job.Seed}", checkpoint);
+        }
+    }
+
+    /// <summary>First of all: what else is compared depends on it.</summary>
+    /// <exception cref="BadInputException">The kind of data differs.</exception>
+    public static void CheckKind(JobFile then, JobFile now, string checkpoint)
+    {
+        if (then.Data.Kind != now.Data.Kind)
+        {
+            throw Changed($"data.kind = {now.Data.Kind}", $"kind = {then.Data.Kind}", checkpoint);
         }
     }
 
@@ -41,7 +56,7 @@ internal static class ResumeRules
     }
 
     /// <summary>Files and tokenizer are compared by their content.</summary>
-    private static DataSettings Kept(DataSettings data) => data with { Files = [], Tokenizer = "", Cache = null };
+    private static DataSettings Kept(DataSettings data) => data is TextDataSettings text ? text with { Files = [], Tokenizer = "", Cache = null } : data;
 
     private static string[] Lines(object settings) => SettingsWriter.Write(settings).Split('\n');
 

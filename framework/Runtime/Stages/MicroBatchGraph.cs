@@ -39,8 +39,12 @@ internal sealed class MicroBatchGraph(Pass pass, ConstantWeights weights) : IDis
         {
             using var input = part.Input;
             using var root = part.Root ?? part.Segment.Run(Leaf(input), Recording);
-            autograd.backward(root, next);
-            BackwardFailure.ThrowIfAny();
+            if (root.requires_grad)   // not where neither the input nor a parameter has a gradient
+            {
+                autograd.backward(root, next);
+                BackwardFailure.ThrowIfAny();
+            }
+
             next = input.grad;
         }
 

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.Stages;
+using Pipeline.Tensors.Models;
 using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.StandIns;
@@ -29,15 +30,23 @@ internal sealed partial class StandInExecutor(Schedule schedule, ActionTimes sec
         alive.Remove(microBatch);
     }
 
-    public Tensor? Evaluate(int batch, int microBatch, Tensor? input) => Take(seconds.Forward[stage], input, stage == schedule.Stages - 1);
+    public Tensor? Evaluate(int batch, int microBatch, int number, Tensor? input) => Take(seconds.Forward[stage], input, stage == schedule.Stages - 1);
 
-    public double TakeLoss() => 0;
+    public void EndEvaluation()
+    {
+    }
+
+    public PassResult TakeLoss() => default;
 
     /// <summary>Each of a rank's stages takes an equal part of the rank's optimizer.</summary>
     public void Apply(long step, double? gradientScale)
     {
         var rank = schedule.RankOf(stage);
         Sleep((seconds.Optimizer?[rank] ?? 0) / schedule.StagesOf[rank].Count);
+    }
+
+    public void UpdateAverages()
+    {
     }
 
     public IReadOnlyList<KeyValuePair<string, double>> GradientSquares() => [];
@@ -47,6 +56,14 @@ internal sealed partial class StandInExecutor(Schedule schedule, ActionTimes sec
     public void Restore(Action<string, Tensor> read)
     {
     }
+
+    public Tensor? Adapt(long step, Tensor? input) => throw NoParameters();
+
+    public IStageExecutor Grown(ModelDefinition model) => throw NoParameters();
+
+    public IReadOnlyList<Tensor> TakeCarry(int microBatch) => throw NoParameters();
+
+    public void SetCarry(int microBatch, IReadOnlyList<Tensor> carry) => throw NoParameters();
 
     public Tensor TakeTiedGradient(TiedCopy copy) => throw NoParameters();
 

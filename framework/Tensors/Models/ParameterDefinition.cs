@@ -13,4 +13,7 @@ public sealed record ParameterDefinition(
 
     /// <summary>The job's optimizer updates it.</summary>
     public bool IsOptimized => Update is null;
+
+    /// <summary>No step changes it, and it needs no gradient.</summary>
+    public bool IsFixed => Update == ParameterUpdate.Fixed;
 }

@@ -28,6 +28,13 @@ public static class Arithmetic
     /// <summary><c>sum += left * right</c>, in one pass over the memory.</summary>
     public static void AddProductTo(Tensor sum, Tensor left, Tensor right) => sum.addcmul_(left, right, One);
 
+    /// <summary><c>sum += factor * addend</c>, in one pass over the memory.</summary>
+    public static void AddScaledTo(Tensor sum, Tensor addend, double factor)
+    {
+        using Scalar number = factor;
+        sum.add_(addend, number);
+    }
+
     /// <summary><c>input * factor</c>.</summary>
     public static Tensor Scale(Tensor input, double factor)
     {

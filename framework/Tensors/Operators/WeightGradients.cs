@@ -17,7 +17,7 @@ public sealed class WeightGradients(ConstantWeights weights) : IDisposable
 
     /// <summary><c>input weight^T + bias</c>.</summary>
     /// <param name="input">(..., inputs).</param>
-    /// <param name="weight">(outputs, inputs), a leaf that requires a gradient; cast to the input's type.</param>
+    /// <param name="weight">(outputs, inputs), a leaf; cast to the input's type.</param>
     /// <param name="bias">(outputs), likewise.</param>
     public Tensor Linear(Tensor input, Tensor weight, Tensor? bias)
     {
@@ -25,7 +25,7 @@ public sealed class WeightGradients(ConstantWeights weights) : IDisposable
         var (rows, constant) = (input.reshape(-1, shape[^1]), weights.Transposed(weight, type));
         var outputs = constant.shape[1];
         var leaf = (bias is null ? weights.Zero(type, input.device) : weights.Plain(bias, type))
-            .expand(rows.shape[0], outputs).requires_grad_(is_grad_enabled());
+            .expand(rows.shape[0], outputs).requires_grad_(is_grad_enabled() && (weight.requires_grad || bias?.requires_grad == true));
         var output = addmm(leaf, rows, constant, 1, 1);
         Record(bias is null ? [weight] : [weight, bias], leaf, rows, (outputGradient, saved) =>
         {
@@ -39,11 +39,11 @@ public sealed class WeightGradients(ConstantWeights weights) : IDisposable
     }
 
     /// <summary>Rows of a table: <c>out[..., :] = weight[indices[...], :]</c>.</summary>
-    /// <param name="weight">(rows, width), a leaf that requires a gradient.</param>
+    /// <param name="weight">(rows, width), a leaf.</param>
     /// <param name="indices">int64, any shape.</param>
     public Tensor Embedding(Tensor weight, Tensor indices)
     {
-        var rows = Operator.Embedding(weight.detach(), indices).requires_grad_(is_grad_enabled());
+        var rows = Operator.Embedding(weight.detach(), indices).requires_grad_(is_grad_enabled() && weight.requires_grad);
         Record([weight], rows, indices, (outputGradient, saved) => Add(weight, Operator.EmbeddingGradient(outputGradient, saved, weight.shape[0])));
         return rows;
     }
@@ -97,6 +97,11 @@ public sealed class WeightGradients(ConstantWeights weights) : IDisposable
     /// <summary>weight.grad += outputGradient^T input, as one operator where the types allow it.</summary>
     private static void AddProduct(Tensor weight, Tensor outputGradient, Tensor input)
     {
+        if (!weight.requires_grad)
+        {
+            return;
+        }
+
         if (weight.grad is { } sum && sum.dtype == input.dtype)
         {
             sum.addmm_(outputGradient.t(), input, 1, 1);
@@ -113,7 +118,7 @@ public sealed class WeightGradients(ConstantWeights weights) : IDisposable
         {
             Arithmetic.AddTo(sum, gradient);
         }
-        else
+        else if (weight.requires_grad)
         {
             weight.grad = gradient.to(weight.dtype);
         }

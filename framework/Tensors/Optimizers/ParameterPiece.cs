@@ -24,6 +24,9 @@ public sealed class ParameterPiece : IDisposable
 
     public Parameter Parameter { get; }
 
+    public static IReadOnlyList<ParameterPiece> Whole(IEnumerable<Parameter> parameters) =>
+        [.. parameters.Select(parameter => new ParameterPiece(parameter, 0, parameter.Definition.Elements))];
+
     /// <summary>The parameter's name; of a range it ends in <c>[start:end]</c>.</summary>
     public string Name => view is null ? Parameter.Name : string.Create(CultureInfo.InvariantCulture, $"{Parameter.Name}[{start}:{end}]");
 

@@ -1,0 +1,93 @@
+using Pipeline.Core.Jobs;
+using Pipeline.Core.Optimization;
+using Pipeline.Runtime.Checkpoints;
+using Pipeline.Runtime.Replicas;
+using Pipeline.Tensors.Models;
+using Pipeline.Tensors.Operators;
+using Pipeline.Tensors.Optimizers;
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Stages;
+
+/// <summary>What changes a stage's parameters when a step ends: the job's optimizer, for those with an update of their own that, and the averages that
+/// follow them.</summary>
+internal sealed class StageOptimizer : IDisposable
+{
+    private readonly OptimizerSettings settings;
+    private readonly IReadOnlyList<Parameter> owned;
+    private readonly IReadOnlyList<ParameterPiece> measured;
+    private readonly Optimizer optimizer;
+    private readonly SignDescent signDescent;
+
+    /// <param name="owned">The parameters whose optimizer state this stage has.</param>
+    /// <param name="copies">Of parameters that other layers own.</param>
+    /// <param name="buckets">Null where there is one replica.</param>
+    public StageOptimizer(IReadOnlyList<Parameter> owned, IEnumerable<Parameter> copies, StageBuckets? buckets, JobFile job)
+    {
+        settings = job.Optimizer;
+        this.owned = owned;
+        var whole = ParameterPiece.Whole(owned.Where(parameter => !parameter.Definition.IsFixed));
+        measured = buckets?.Own ?? whole;
+        var updated = job.Parallel.ShardsOptimizer ? buckets!.Own : whole;
+        optimizer = Optimizer.Of([.. updated.Where(IsOptimized)], settings);
+        signDescent = new([.. updated.Where(piece => !IsOptimized(piece))]);
+        Averages = new(settings.Ema == 0 ? [] : owned.Concat(copies).Where(parameter => parameter.Definition.IsOptimized), settings.Ema);
+    }
+
+    public ParameterAverages Averages { get; }
+
+    /// <summary>Of this replica alone where the optimizer is sharded, by the names of a checkpoint.</summary>
+    public IEnumerable<(string Name, Tensor Value)> State =>
+        optimizer.State.Select(state => ($"{Checkpoint.OptimizerPrefix}{state.Moment}.{state.Parameter}", state.Value));
+
+    /// <summary>The sum of squares of every optimized parameter's gradient, or of this replica's pieces, by name. A parameter with an update of its own
+    /// has no part in the norm, but a gradient that is not finite must be known.</summary>
+    public IReadOnlyList<KeyValuePair<string, double>> GradientSquares()
+    {
+        using var scope = NewDisposeScope();
+        var squares = measured.Zip(SquaredNorm.Of([.. measured.Select(Gradient)]));
+        return
+        [
+            .. squares.Where(entry => IsOptimized(entry.First) || !double.IsFinite(entry.Second))
+                .Select(entry => KeyValuePair.Create(entry.First.Parameter.Name, entry.Second)),
+        ];
+    }
+
+    public void Apply(long step, double gradientScale)
+    {
+        optimizer.Apply(step, LearningRate.At(settings, step), gradientScale);
+        signDescent.Apply();
+    }
+
+    /// <summary>All parameters that the stage owns have the values of a step.</summary>
+    public void UpdateAverages()
+    {
+        foreach (var parameter in owned)
+        {
+            Averages.Follow(parameter);
+        }
+    }
+
+    /// <summary>Parameters have got values of another meaning: their moments are zero again, and their averages begin at the values.</summary>
+    /// <param name="parameters">Names.</param>
+    public void Reset(IReadOnlyCollection<string> parameters)
+    {
+        optimizer.Reset(parameters);
+        foreach (var parameter in owned.Where(parameter => parameters.Contains(parameter.Name)))
+        {
+            Averages.Restart(parameter);
+        }
+    }
+
+    public void Dispose()
+    {
+        optimizer.Dispose();
+        signDescent.Dispose();
+        Averages.Dispose();
+    }
+
+    private static bool IsOptimized(ParameterPiece piece) => piece.Parameter.Definition.IsOptimized;
+
+    private static Tensor Gradient(ParameterPiece piece) => piece.Gradient
+        ?? throw new InvalidOperationException($"no gradient reached the parameter {piece.Parameter.Name}");
+}
