@@ -1,7 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Generation;
-using Pipeline.Runtime.Stages;
 using Pipeline.Tensors.Models;
 using static TorchSharp.torch;
 
@@ -61,8 +60,7 @@ public static class LearnedFunctions
         {
             using var scope = NewDisposeScope();
             using var off = no_grad();
-            var values = definition.Parameters.ToDictionary(
-                parameter => parameter.Name, parameter => Value(reader, parameter, Precision.Of(model.Job.Precision.Parameters)), StringComparer.Ordinal);
+            var values = definition.Parameters.ToDictionary(parameter => parameter.Name, parameter => Value(reader, parameter), StringComparer.Ordinal);
             foreach (var part in definition.Build(values).EdgeFunctions)
             {
                 yield return part;
@@ -70,11 +68,11 @@ public static class LearnedFunctions
         }
     }
 
-    private static Tensor Value(CheckpointReader reader, ParameterDefinition parameter, ScalarType stored)
+    private static Tensor Value(CheckpointReader reader, ParameterDefinition parameter)
     {
-        var value = empty([.. parameter.Shape], stored);
-        reader.ReadInto(parameter.Name, value);
-        return value.to(ScalarType.Float64);
+        var value = empty([.. parameter.Shape], ScalarType.Float64);
+        reader.ReadTrainedInto(parameter.Name, value);
+        return value;
     }
 
     private static LearnedLayer Sample(string name, IEdgeFunctions functions, EdgeSelection selection)

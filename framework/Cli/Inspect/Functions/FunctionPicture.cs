@@ -94,10 +94,12 @@ internal static class FunctionPicture
         plot.Axes.Right.FrameLineStyle.Width = 0;
         plot.Axes.Top.FrameLineStyle.Width = 0;
         plot.Font.Set(PictureFile.Font);
+        // ScottPlot draws a new plot twice, to find its layout: in an SVG both would be there.
+        plot.RenderInMemory(PanelWidth, PanelHeight);
         return plot;
     }
 
-    private static int Columns(FittedLayer fitted) => fitted.Edges.Count == fitted.Layer.Inputs * (long)fitted.Layer.Outputs && fitted.Layer.Outputs <= MostColumns
+    private static int Columns(FittedLayer fitted) => fitted.Edges.Count == fitted.Layer.Inputs * (long)fitted.Layer.Outputs && fitted.Layer.Outputs is > 1 and <= MostColumns
         ? fitted.Layer.Outputs
         : Math.Min(UsualColumns, fitted.Edges.Count);
 
