@@ -95,8 +95,8 @@ public class FunctionTests
     public void A_wrong_formula_is_said(string problem, params string[] formula) => Assert.Equal(problem, TaskJob.Problem(new FunctionSettings(formula)));
 
     [Theory]
-    [InlineData("data.range must be two numbers, the lower one first, not [1, -1]", 1, -1)]
-    [InlineData("data.range must be two numbers, the lower one first, not [1]", 1)]
-    [InlineData("data.range must be two numbers, the lower one first, not [1, 1]", 1, 1)]
+    [InlineData("data.range must be two numbers, the lower one first, not [1, -1]", 1.0, -1.0)]
+    [InlineData("data.range must be two numbers, the lower one first, not [1]", 1.0)]
+    [InlineData("data.range must be two numbers, the lower one first, not [1, 1]", 1.0, 1.0)]
     public void A_wrong_range_is_said(string problem, params double[] range) => Assert.Equal(problem, TaskJob.Problem(new FunctionSettings(["x1"], Range: range)));
 }

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Pipeline.Core.Data;
 using Pipeline.Core.Data.Tasks;
 using Pipeline.Core.Jobs;
@@ -106,7 +108,7 @@ public class SequenceTasksTests
     public void Selective_copying_asks_for_the_tokens_in_their_order()
     {
         var places = new int[48];
-        foreach (var (inputs, targets) in Both(new SelectiveCopyingSettings(Vocabulary: 8, Length: 64, Tokens: 16), 100))
+        foreach (var (inputs, targets) in Both(new SelectiveCopyingSettings(Vocabulary: 8, Length: 64, Tokens: 16), 1000))
         {
             Assert.All(inputs[48..], token => Assert.Equal(7, token));
             Assert.All(inputs[..48], token => Assert.InRange(token, 0, 6));
@@ -118,7 +120,7 @@ public class SequenceTasksTests
             }
         }
 
-        Assert.All(places, count => Assert.InRange(count / 2400.0, 1 / 3.0 - 0.05, 1 / 3.0 + 0.05));   // five standard deviations
+        Assert.All(places, count => Assert.InRange(count / 2000.0, (1 / 3.0) - 0.053, (1 / 3.0) + 0.053));   // five standard deviations
     }
 
     [Fact]
@@ -138,13 +140,16 @@ public class SequenceTasksTests
     }
 
     // Literals: a run that goes on after an update of Pipeline must see the data that it would have seen without it.
-    [Fact]
-    public void Samples_are_the_same_for_ever()
+    [Theory]
+    [InlineData("mqar", "A")]
+    [InlineData("selective-copying", "B")]
+    [InlineData("induction", "C")]
+    [InlineData("sudoku", "D")]
+    public void Samples_are_the_same_for_ever(string kind, string hash)
     {
-        Assert.Equal("RECALL", string.Join(' ', TaskJob.Step<long>(new RecallSettings(Length: 16), false, 1)[0].Inputs));
-        Assert.Equal("COPY", string.Join(' ', TaskJob.Step<long>(new SelectiveCopyingSettings(Length: 16, Tokens: 4), false, 1)[0].Inputs));
-        Assert.Equal("INDUCTION", string.Join(' ', TaskJob.Step<long>(new InductionSettings(Length: 16), true, 0)[0].Inputs));
-        Assert.Equal("SUDOKU", string.Join(' ', TaskJob.Step<long>(new SudokuSettings(), false, 1)[0].Inputs));
+        var data = Kinds.Select(row => row.Data).First(data => data.Kind == kind);
+        var text = Text([.. TaskJob.Step<long>(data, false, 1), .. TaskJob.Step<long>(data, true, 0)]);
+        Assert.Equal(hash, Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(text)))[..16]);
     }
 
     [Theory]
