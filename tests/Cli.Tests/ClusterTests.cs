@@ -28,6 +28,7 @@ public sealed class ClusterTests : IDisposable
 
     [Theory]
     [InlineData("parallel.stages=4")]
+    [InlineData("parallel.stages=4", "data.kind=mqar", "data.vocabulary=16", "data.length=16", "data.pairs=2", "model.context=16", "evaluation.every=4")]
     [InlineData("parallel.stages=2", "parallel.replicas=2")]
     public void Processes_give_the_same_bits_as_one_process_and_none_is_left(params string[] layout)
     {

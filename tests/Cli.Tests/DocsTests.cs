@@ -63,6 +63,36 @@ public class DocsTests
         }
     }
 
+    public static TheoryData<string> KindNames => [.. DataKinds.All.Keys.Where(kind => kind != DataKinds.Text)];
+
+    [Theory]
+    [MemberData(nameof(KindNames))]
+    public void Every_key_of_a_kind_of_data_is_listed_with_its_default(string name)
+    {
+        var section = Text("data.md").Split("\n## ").SingleOrDefault(text => text.Contains($"\n`data.kind = {name}`", StringComparison.Ordinal));
+        Assert.True(section is not null, $"framework/docs/data.md has no section whose text begins with `data.kind = {name}`.");
+        var parameters = DataKinds.All[name].GetConstructors().MaxBy(constructor => constructor.GetParameters().Length)!.GetParameters()
+            .Where(parameter => parameter.Name != nameof(DataSettings.Kind)).ToArray();
+        var documented = Rows(section).ToDictionary(row => row.Key, row => row.Default, StringComparer.Ordinal);
+        Assert.Equal(parameters.Select(parameter => JsonNamingPolicy.KebabCaseLower.ConvertName(parameter.Name!)).Order(), documented.Keys.Order());
+        Assert.All(parameters, parameter =>
+        {
+            var shown = documented[JsonNamingPolicy.KebabCaseLower.ConvertName(parameter.Name!)];
+            if (!parameter.HasDefaultValue)
+            {
+                Assert.Equal("*required*", shown);
+            }
+            else if (parameter.DefaultValue is { } value)
+            {
+                Assert.Equal($"`{Convert.ToString(value, CultureInfo.InvariantCulture)}`".ToLowerInvariant(), shown);
+            }
+            else
+            {
+                Assert.NotEqual("", shown);   // in words
+            }
+        });
+    }
+
     /// <summary>The keys of <c>model</c> that all families have.</summary>
     private sealed record CommonSettings(string Architecture, int Layers, int Width, int Context, int? Vocabulary)
         : ModelSettings(Architecture, Layers, Width, Context, Vocabulary);

@@ -37,6 +37,7 @@ public sealed class EvaluationRun : IDisposable
         this.model = model;
         this.batches = batches ?? model.Job.Evaluation.Batches;
         (var cuts, devices) = model.Place(stages, device);
+        var ofTraining = WithTokenizer(model);
         var isImport = model.Checkpoint.Manifest.IsImport;
         if (files is null && isImport)
         {
@@ -59,7 +60,7 @@ public sealed class EvaluationRun : IDisposable
         {
             Model = model.Job.Model with { Context = length },
             Batch = isImport ? new(Sequences: 4, MicroBatches: 4) : model.Job.Batch,
-            Data = WithTokenizer(model),
+            Data = ofTraining,
             // The layout changes no bit. Losses are floats added up in double precision, exactly, so neither does their order over replicas.
             Parallel = new ParallelSettings(cuts.Count, "gpipe", ThreadsPerStage: model.Job.Parallel.ThreadsPerStage),
             Evaluation = model.Job.Evaluation with { BeforeFirstStep = true },   // the validation part is needed

@@ -67,6 +67,11 @@ public sealed class TrainedModel
     /// <returns>What the stages of a generation know.</returns>
     public GenerationPlan Plan(int? stages = null, string? device = null)
     {
+        if (Vocabulary.Count == 0)
+        {
+            throw new BadInputException("The model was trained on real numbers; only one of tokens can generate.");
+        }
+
         var (cuts, devices) = Place(stages, device);
         return new(Definition, cuts, devices, Job.Precision, Job.Parallel.ThreadsPerStage, Vocabulary, Load);
     }

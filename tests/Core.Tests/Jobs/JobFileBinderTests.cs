@@ -1,3 +1,5 @@
+using Pipeline.Core.Configuration;
+using Pipeline.Core.Data.Tasks;
 using Pipeline.Core.Jobs;
 using Pipeline.Core.Tests.Configuration;
 
@@ -48,6 +50,46 @@ public class JobFileBinderTests
     public void Another_word_is_no_tokenizer(string word, string end) => Assert.Equal(
         $"x.hocon: data.tokenizer must be bytes, chars, or a path with a dot or a slash in it, not \"{word}\"{end}",
         Assert.Throws<BadInputException>(() => Bind(Least, $"{{ 'data': {{ 'tokenizer': '{word}' }} }}")).Message);
+
+    [Fact]
+    public void The_kind_decides_which_keys_the_data_have()
+    {
+        Assert.Equal(new RecallSettings(Pairs: 2), Bind(LeastTask).Data);
+        Assert.Equal(
+            "x.hocon: data.files is not a key of data; allowed are vocabulary, length, pairs, power, noise and kind.",
+            Assert.Throws<BadInputException>(() => Bind(LeastTask, "{ 'data': { 'files': 'x' } }")).Message);
+        Assert.Equal(
+            "x.hocon: data.kind must be function, induction, mqar, selective-copying, sudoku or text, not \"mqr\"; did you mean mqar?",
+            Assert.Throws<BadInputException>(() => Bind(LeastTask, "{ 'data': { 'kind': 'mqr' } }")).Message);
+        Assert.Equal("text", Bind(Least).Data.Kind);
+    }
+
+    [Fact]
+    public void Another_kind_of_data_leaves_the_files_keys_out()
+    {
+        var file = SettingTree.OfJson(Least, "x.hocon");
+        var over = SettingTree.OfJson("{ 'data': { 'kind': 'induction' }, 'model': { 'context': 256 } }", "--set");
+        Assert.Equal(new InductionSettings(), JobFileBinder.Bind(JobFileBinder.Overlay(file, [over], Architectures), Architectures).Data);
+        var strange = SettingTree.OfJson("{ 'data': { 'kind': 'induction', 'files': 'x' } }", "--set");
+        Assert.Equal(
+            "--set: data.files is not a key of data; allowed are vocabulary, length and kind.",
+            Assert.Throws<BadInputException>(() => JobFileBinder.Bind(JobFileBinder.Overlay(file, [strange], Architectures), Architectures)).Message);
+    }
+
+    [Fact]
+    public void Every_kind_is_written_as_it_is_read()
+    {
+        foreach (var kind in DataKinds.All.Keys)
+        {
+            var (key, context) = kind switch { "text" => ("'files': 'a',", 8), "function" => ("'formula': 'x1',", 8), "mqar" => ("", 64), "sudoku" => ("", 16), _ => ("", 256) };
+            var job = Bind(Least.Replace("'files': ['*.txt']", $"{key} 'kind': '{kind}'", StringComparison.Ordinal).Replace("'context': 8", $"'context': {context}", StringComparison.Ordinal));
+            Assert.Equal((kind, DataKinds.All[kind]), (job.Data.Kind, job.Data.GetType()));
+            Assert.Contains($"kind = \"{kind}\"", SettingsWriter.Write(job.Data), StringComparison.Ordinal);
+        }
+    }
+
+    private const string LeastTask =
+        "{ 'model': { 'architecture': 'tiny', 'layers': 4, 'width': 8, 'context': 64 }, 'data': { 'kind': 'mqar', 'pairs': 2 } }";
 
     private static JobFile Bind(params string[] layers) => JobFileBinder.Bind(
         layers.Select(layer => SettingTree.OfJson(layer, "x.hocon")).Aggregate((under, over) => under.Overlay(over)), Architectures);
