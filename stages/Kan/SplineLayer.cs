@@ -23,11 +23,15 @@ public sealed class SplineLayer(SplineLayerSettings settings, string name, IRead
 
     public IReadOnlyList<(string Name, IEdgeFunctions Functions)> EdgeFunctions => [(name, this)];
 
+    /// <param name="scale">What the functions start smaller by.</param>
+    internal static KanPart Define(SplineLayerSettings settings, string name, int context, double scale = 1) =>
+        new([.. Parameters(settings, name, scale)], Cost(settings, context), values => new SplineLayer(settings, name, values));
+
     /// <summary><c>NAME.grid</c> (inputs, G + 2k + 1) is state. Splines start as noise, small beside the base.</summary>
-    public static IEnumerable<ParameterDefinition> Parameters(SplineLayerSettings settings, string name)
+    private static IEnumerable<ParameterDefinition> Parameters(SplineLayerSettings settings, string name, double scale)
     {
         var (inputs, outputs) = (settings.Inputs, settings.Outputs);
-        var start = Initialization.UniformByInputs(inputs);
+        var start = Initialization.UniformByInputs(inputs, scale);
         return
         [
             new($"{name}.base_weight", [outputs, inputs], start),
@@ -43,7 +47,7 @@ public sealed class SplineLayer(SplineLayerSettings settings, string name, IRead
 
     /// <summary>Five operations for each number of each level of the recursion, and two matrix products. Kept: the splines, their slopes, silu and its
     /// input.</summary>
-    public static LayerCost Cost(SplineLayerSettings settings, int context)
+    private static LayerCost Cost(SplineLayerSettings settings, int context)
     {
         double inputs = (double)context * settings.Inputs, coefficients = settings.Coefficients;
         return new(

@@ -8,6 +8,8 @@ public sealed class TokenPrediction : Objective
 {
     public static readonly TokenPrediction Instance = new();
 
+    public override bool PredictsNextToken => true;
+
     /// <param name="output">Logits (sequences, length, vocabulary), any floating type.</param>
     /// <param name="targets">int64 (sequences, length).</param>
     /// <returns>The cross-entropy summed over all targets, in float32.</returns>

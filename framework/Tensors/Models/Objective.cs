@@ -11,6 +11,9 @@ public abstract class Objective
     /// <summary>The summed loss is divided by the sequences of the step; else by its targets.</summary>
     public virtual bool IsPerSequence => false;
 
+    /// <summary>The last layer's output tells the next token, so that the model can write texts.</summary>
+    public virtual bool PredictsNextToken => false;
+
     /// <param name="output">Of the last layer.</param>
     /// <param name="targets">int64 (sequences, length), or real (sequences, outputs).</param>
     /// <returns>The loss summed over the micro-batch, a scalar in float32; in float64 where the pass computes in that.</returns>

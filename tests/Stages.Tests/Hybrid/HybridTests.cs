@@ -37,9 +37,9 @@ public class HybridTests
     }
 
     [Theory]
-    [InlineData("M-x", "model.pattern has \"x\" as character 3; allowed are M (Mamba-2), m (Mamba-1), * (attention), - (feed-forward), E (experts) and | (a border between stages)")]
+    [InlineData("M-x", "model.pattern has \"x\" as character 3; allowed are M (Mamba-2), m (Mamba-1), * (attention), - (feed-forward), E (experts), K (Kolmogorov-Arnold feed-forward) and | (a border between stages)")]
     [InlineData("M -", "model.pattern has \" \" as character 2; allowed are")]
-    [InlineData("K|M", "model.pattern has \"K\" as character 1; allowed are")]
+    [InlineData("k|M", "model.pattern has \"k\" as character 1; allowed are")]
     [InlineData("|M-", "model.pattern has a border | as character 1 without a layer on each side; allowed are borders between two layers")]
     [InlineData("M-|", "model.pattern has a border | as character 3 without a layer on each side")]
     [InlineData("M||-", "model.pattern has a border | as character 3 without a layer on each side")]
