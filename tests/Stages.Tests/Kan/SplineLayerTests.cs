@@ -139,8 +139,8 @@ public class SplineLayerTests
         var inner = grid.narrow(1, 3, 9);
         Assert.True(samples.ge(inner.narrow(1, 0, 1).t()).logical_and(samples.le(inner.narrow(1, 8, 1).t())).all().item<bool>());
         var counts = stack([.. Enumerable.Range(0, 8).Select(i => samples.ge(inner.narrow(1, i, 1).t()).logical_and(samples.lt(inner.narrow(1, i + 1, 1).t())).sum(0L))]);
-        // A fiftieth of an even grid takes some from the dense intervals: 500 in each without it.
-        Assert.InRange(counts.narrow(0, 0, 7).min().item<long>(), 350, 500);
+        // 500 in each but for the fiftieth of an even grid, which takes some from the dense intervals; in an even grid the last ones are nearly empty.
+        Assert.InRange(counts.min().item<long>(), 250, 500);
         var layer = new SplineLayer(settings, Name, values);
         Assert.Equal((inner[1, 0].item<double>(), inner[1, 8].item<double>()), layer.RangeOf(1));
     }
