@@ -1,6 +1,7 @@
 using Pipeline.Stages.Hybrid;
 using Pipeline.Stages.Hyperdimensional;
 using Pipeline.Stages.Jamba;
+using Pipeline.Stages.Kan;
 using Pipeline.Stages.Mamba;
 using Pipeline.Stages.Mamba2;
 using Pipeline.Stages.Mamba3;
@@ -16,6 +17,6 @@ public static class Families
     public static IReadOnlyList<IArchitecture> All { get; } =
     [
         new Gpt2(), new Llama(), new Mamba1(), new Mamba2LanguageModel(), new Mamba3LanguageModel(), new JambaLanguageModel(), new HybridLanguageModel(),
-        new HyperdimensionalLanguageModel(), new HierarchicalReasoningModel(), new TinyRecursiveModel(),
+        new KanNetwork(), new HyperdimensionalLanguageModel(), new HierarchicalReasoningModel(), new TinyRecursiveModel(),
     ];
 }

@@ -1,4 +1,5 @@
 using Pipeline.Core.Jobs;
+using Pipeline.Stages.Kan;
 using Pipeline.Stages.LanguageModels;
 using Pipeline.Stages.Mamba;
 using Pipeline.Stages.Mamba2;
@@ -27,7 +28,7 @@ public sealed class HybridLanguageModel : IArchitecture
             "backbone.embeddings.weight", "backbone.norm_f.weight", hybrid.NormEpsilon, hybrid.TieEmbeddings, Start, Start, hybrid.ResidualInFp32)
             .Of(hybrid, vocabulary, HybridPattern.Layers(hybrid.Pattern).Select((letter, index) => ResidualBlock.Define(
                 $"backbone.layers.{index}", hybrid.Width, hybrid.Context, hybrid.NormEpsilon, Part(hybrid, letter, $"backbone.layers.{index}"))));
-        return model with { IsCausal = hybrid.Causal };
+        return model with { IsCausal = hybrid.Causal, Adaptation = hybrid.Adaptation };
     }
 
     private static Branch Part(HybridSettings settings, char letter, string layer)
@@ -64,6 +65,9 @@ public sealed class HybridLanguageModel : IArchitecture
                     MixtureOfExperts.Parameters(mixture, name, Start, residual),
                     MixtureOfExperts.Cost(mixture, context),
                     values => new MixtureOfExperts(mixture, name, values));
+            case HybridPattern.Kan:
+                var kan = KanFeedForward.Define(settings.KanFeedForward, name, context, Start, residual, scale);
+                return new(norm, kan.Parameters, kan.Cost, kan.Build);
             default:
                 return new(
                     norm,

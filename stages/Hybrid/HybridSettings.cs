@@ -1,15 +1,18 @@
 using Pipeline.Core.Configuration;
 using Pipeline.Core.Jobs;
+using Pipeline.Stages.Kan;
 using Pipeline.Stages.Mamba;
 using Pipeline.Stages.Mamba2;
 using Pipeline.Stages.Transformer;
+using Pipeline.Tensors.Models;
 
 namespace Pipeline.Stages.Hybrid;
 
 /// <summary>Layers of several kinds in the order of a pattern, as in Megatron-LM's hybrids and Nemotron-H (arXiv:2504.03624). A key of a kind
 /// that the pattern lacks has no effect.</summary>
 /// <param name="Pattern">A letter for each layer: <c>M</c> Mamba-2, <c>m</c> Mamba-1, <c>*</c> attention, <c>R</c> attention
-/// over merged tokens, <c>-</c> gated feed-forward, <c>E</c> mixture of experts. <c>|</c> is a border between stages, where <c>parallel.split = auto</c> cuts.</param>
+/// over merged tokens, <c>-</c> gated feed-forward, <c>E</c> mixture of experts, <c>K</c> Kolmogorov-Arnold feed-forward. <c>|</c> is a border
+/// between stages, where <c>parallel.split = auto</c> cuts.</param>
 /// <param name="Causal">A token sees those up to its own alone. False: attention sees the whole sequence, for targets at their own places; the
 /// pattern has no Mamba layer then.</param>
 /// <param name="Heads">Of attention; must be given where the pattern has <c>*</c> or <c>R</c>.</param>
@@ -29,6 +32,14 @@ namespace Pipeline.Stages.Hybrid;
 /// <param name="ExpertsPerToken">At most the experts.</param>
 /// <param name="BalanceCoefficient">What each router's load-balancing loss counts beside the model's in training; 0 leaves it out.</param>
 /// <param name="BalanceRate">How much the bias of an expert in the router's choice changes after each step against its load; 0: there is no such bias.</param>
+/// <param name="Kan">Of the Kolmogorov-Arnold feed-forward's functions: <c>rational</c> activations before matrices (KAT), <c>spline</c> (efficient-kan) or
+/// <c>gaussian</c> (FastKAN).</param>
+/// <param name="KanInner">Of a Kolmogorov-Arnold feed-forward: outputs of the first of its two layers; without it so many that it has nearly the
+/// parameters of two matrices to and from four widths.</param>
+/// <param name="KanGrid">Intervals of its splines' grids.</param>
+/// <param name="GridUpdateEvery">Steps from one update of its splines' grids from data to the next; 0 turns them off.</param>
+/// <param name="GridUpdateUntil">The last step after which there may be one.</param>
+/// <param name="GridEps">The share of an even grid in an updated one; the rest are quantiles of the data.</param>
 /// <param name="ResidualInFp32">The residual stream is float32 whatever the layers compute in; it is what crosses a stage boundary.</param>
 /// <param name="TieEmbeddings">The head uses the token embedding's weight.</param>
 public sealed record HybridSettings(
@@ -54,6 +65,12 @@ public sealed record HybridSettings(
     [Limits(1, 100_000)] int ExpertsPerToken = 2,
     [Limits(0)] double BalanceCoefficient = 0.001,
     [Limits(0, 1)] double BalanceRate = 0,
+    [OneOf("rational", "spline", "gaussian")] string Kan = "rational",
+    [Limits(1, 100_000_000)] int? KanInner = null,
+    [Limits(1, 10_000)] int KanGrid = 5,
+    [Limits(0)] long GridUpdateEvery = 0,
+    [Limits(0)] long GridUpdateUntil = 50,
+    [Limits(0, 1, ExcludeMinimum = true)] double GridEps = 0.02,
     [Limits(0, 1, ExcludeMinimum = true)] double NormEpsilon = 1e-5,
     bool ResidualInFp32 = true,
     bool TieEmbeddings = true,
@@ -78,6 +95,12 @@ public sealed record HybridSettings(
         NormEpsilon, NormGroups: Groups, Residuals: Layers);
 
     internal MixtureOfExpertsSettings Mixture => new(Width, ResolvedInner, Experts!.Value, ExpertsPerToken, BalanceCoefficient, BalanceRate);
+
+    internal KanFeedForwardSettings KanFeedForward =>
+        new(Width, KanInner ?? KanFeedForwardSettings.DefaultInner(Width, Kan, KanGrid), Kan, KanGrid, GridEps);
+
+    internal Adaptation? Adaptation =>
+        Has(HybridPattern.Kan) && Kan == "spline" && GridUpdateEvery > 0 ? new(GridUpdateEvery, GridUpdateUntil) : null;
 
     public string? Problem() => this switch
     {

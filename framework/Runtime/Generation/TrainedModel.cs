@@ -53,7 +53,7 @@ public sealed class TrainedModel
     /// <exception cref="BadInputException">There are fewer layers, or no such device.</exception>
     public (IReadOnlyList<Range> Cuts, IReadOnlyList<Device> Devices) Place(int? stages, string? device)
     {
-        var (count, most) = (stages ?? Job.Parallel.Stages, Definition.Layers.Count - 2);   // embedding and head are cut from nothing
+        var (count, most) = (stages ?? Job.Parallel.Stages, Job.Model.Layers);   // embedding and head are cut from nothing
         if (count < 1 || count > most)
         {
             throw new BadInputException($"--stages must be from 1 to {most}, the number of the model's layers, not {count}.");
@@ -65,11 +65,12 @@ public sealed class TrainedModel
 
     /// <inheritdoc cref="Place"/>
     /// <returns>What the stages of a generation know.</returns>
+    /// <exception cref="BadInputException">The model does not write texts, or cannot be placed so.</exception>
     public GenerationPlan Plan(int? stages = null, string? device = null)
     {
-        if (Vocabulary.Count == 0)
+        if (!Definition.IsCausal)
         {
-            throw new BadInputException("The model was trained on real numbers; only one of tokens can generate.");
+            throw new BadInputException($"{Checkpoint.Directory} has a model of the architecture {Job.Model.Architecture} that does not predict the next token; texts can be written by those that do.");
         }
 
         var (cuts, devices) = Place(stages, device);

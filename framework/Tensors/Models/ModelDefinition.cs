@@ -16,7 +16,7 @@ public sealed record ModelDefinition(
     /// stays as it is.</summary>
     public (long Step, ModelDefinition Model)? Growth { get; init; }
 
-    /// <summary>What it says at a place depends on the places up to it alone. No other model can write a text token by token.</summary>
+    /// <summary>It predicts tokens, and what it says at a place depends on the places up to it alone. No other model can write a text token by token.</summary>
     public bool IsCausal { get; init; } = true;
 
     /// <summary>Every parameter once, in the order of its first layer.</summary>

@@ -15,6 +15,7 @@ public class HybridTests
     [InlineData("R", (8 * 8) + (2 * 4 * 8) + (8 * 8))]
     [InlineData("-", 3 * 8 * 12)]
     [InlineData("E", (3 * 3 * 8 * 12) + (3 * 8))]
+    [InlineData("K", (2 * 38) + (2 * 8 * 32) + 32 + 8)]
     public void A_letters_layer_has_the_parameters_of_its_definition(string letter, int parameters)
     {
         Assert.Equal((5 * 8) + 8 + 8 + parameters, new HybridLanguageModel().Define(Of(letter), 5).ParameterCount);
@@ -37,10 +38,43 @@ public class HybridTests
         Assert.All(names[1..6], (layer, index) => Assert.Contains($"backbone.layers.{index}.norm.weight", layer));
     }
 
+    /// <summary>A spline has 5 + 3 coefficients, and an edge two numbers more; a Gaussian edge 8 + 1 numbers, a norm before each layer and biases.</summary>
     [Theory]
-    [InlineData("M-x", "model.pattern has \"x\" as character 3; allowed are M (Mamba-2), m (Mamba-1), * (attention), R (attention over merged tokens), - (feed-forward), E (experts) and | (a border between stages)")]
+    [InlineData("spline", null, 2 * 8 * 3 * 10)]
+    [InlineData("spline", 6, 2 * 8 * 6 * 10)]
+    [InlineData("gaussian", null, (2 * 8 * 3 * 9) + (2 * (8 + 3)) + 8 + 3)]
+    public void A_Kolmogorov_Arnold_layer_has_the_parameters_of_its_kind(string kind, int? inner, int parameters) => Assert.Equal(
+        (5 * 8) + 8 + 8 + parameters, new HybridLanguageModel().Define(Of("K") with { Kan = kind, KanInner = inner }, 5).ParameterCount);
+
+    [Fact]
+    public void Splines_of_a_pattern_adapt_to_what_reaches_them_and_have_edge_functions()
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var settings = Of("*K") with { Kan = "spline", GridUpdateEvery = 10 };
+        Assert.Equal(new Adaptation(10, 50), new HybridLanguageModel().Define(settings, 5).Adaptation);
+        Assert.Null(new HybridLanguageModel().Define(settings with { GridUpdateEvery = 0 }, 5).Adaptation);
+        Assert.Null(new HybridLanguageModel().Define(Of("*-") with { Kan = "spline", GridUpdateEvery = 10 }, 5).Adaptation);
+        var model = new HybridLanguageModel().Define(settings, 5);
+        var values = model.Parameters.ToDictionary(p => p.Name, p => new Parameter(p, 1, ScalarType.Float32, CPU).Value.detach(), StringComparer.Ordinal);
+        var layer = model.Layers[2].Build(values);
+        Assert.Equal(["backbone.layers.1.mixer.0", "backbone.layers.1.mixer.1"], layer.EdgeFunctions.Select(part => part.Name));
+        using var generator = new Generator(3);
+        var input = randn([2, 60, 8], generator: generator);
+        var grid = values["backbone.layers.1.mixer.1.grid"].clone();
+        var before = layer.Forward(input, new Pass(1, 1, 0, Training: true, ScalarType.Float32));
+        Assert.Equal(
+            ["backbone.layers.1.mixer.0.spline_weight", "backbone.layers.1.mixer.1.spline_weight"],
+            layer.Adapt(input, new Pass(1, 1, 0, Training: true, ScalarType.Float32)));
+        Assert.True((grid - values["backbone.layers.1.mixer.1.grid"]).abs().max().item<float>() > 0.1f);
+        // Splines of small noise: what the new knots cannot say of them is small.
+        Assert.Equal(0, (before - layer.Forward(input, new Pass(1, 1, 0, Training: true, ScalarType.Float32))).abs().max().item<float>(), 0.01);
+    }
+
+    [Theory]
+    [InlineData("M-x", "model.pattern has \"x\" as character 3; allowed are M (Mamba-2), m (Mamba-1), * (attention), R (attention over merged tokens), - (feed-forward), E (experts), K (Kolmogorov-Arnold feed-forward) and | (a border between stages)")]
     [InlineData("M -", "model.pattern has \" \" as character 2; allowed are")]
-    [InlineData("K|M", "model.pattern has \"K\" as character 1; allowed are")]
+    [InlineData("k|M", "model.pattern has \"k\" as character 1; allowed are")]
     [InlineData("|M-", "model.pattern has a border | as character 1 without a layer on each side; allowed are borders between two layers")]
     [InlineData("M-|", "model.pattern has a border | as character 3 without a layer on each side")]
     [InlineData("M||-", "model.pattern has a border | as character 3 without a layer on each side")]
