@@ -26,6 +26,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private readonly Workers workers;
     private readonly StallWatch stallWatch;
     private readonly StepMeter meter;
+    private readonly Lbfgs? lbfgs;
     private readonly Reports<StageStarted> started;
     private readonly Reports<StepReady> ready;
     private readonly Reports<EvaluationDone> evaluated;
@@ -60,6 +61,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         tell = new Action<IControlMessage>?[workers.Count];
         stallWatch = new(workers);
         meter = new(plan);
+        lbfgs = plan.Job.Optimizer.IsLbfgs
+            ? new(plan.Job.Optimizer.History, plan.Job.Optimizer.LearningRate, plan.Resumed?.Manifest.Lbfgs)
+            : null;
         (started, ready, evaluated, saved) = (new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count));
         epoch = (plan.Resumed?.Manifest.Epoch ?? 0) + 1;
         step = plan.Resumed?.Manifest.Step ?? 0;
@@ -203,7 +207,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         skipsInARow = skips ? skipsInARow + 1 : 0;
         var (committed, began) = (step, stepBegan);
         var runsNext = !Pauses && skipsInARow < MostSkipsInARow;
-        TellAll(new CommitStep(epoch, step, skips ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm), runsNext));
+        var move = lbfgs?.Decide(skips ? double.NaN : loss, LbfgsProducts.Sum(reports.SelectMany(report => report.Products ?? [])));
+        TellAll(new CommitStep(epoch, step, skips ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm), runsNext, move));
         var now = Stopwatch.GetTimestamp();
         (step, stepBegan) = runsNext ? (step + 1, now) : (step, stepBegan);
         Record(meter.Measure(committed, epoch, loss, norm, Stopwatch.GetElapsedTime(began, now).TotalSeconds, reports), runsNext);   // while the stages work
@@ -298,7 +303,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             plan.Folder,
             plan.Vocabulary,
             plan.Resumed?.Manifest.HuggingFace,
-            plan.TokenizerFiles), lastCheckpoint);
+            plan.TokenizerFiles,
+            lbfgs?.State), lastCheckpoint);
         lastSaved = step;
         recorder.Event("checkpoint", $"Checkpoint of step {step}.", path: lastCheckpoint);
         Next();
