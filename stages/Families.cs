@@ -1,4 +1,5 @@
 using Pipeline.Stages.Hybrid;
+using Pipeline.Stages.Hyperdimensional;
 using Pipeline.Stages.Jamba;
 using Pipeline.Stages.Mamba;
 using Pipeline.Stages.Mamba2;
@@ -14,5 +15,6 @@ public static class Families
     public static IReadOnlyList<IArchitecture> All { get; } =
     [
         new Gpt2(), new Llama(), new Mamba1(), new Mamba2LanguageModel(), new Mamba3LanguageModel(), new JambaLanguageModel(), new HybridLanguageModel(),
+        new HyperdimensionalLanguageModel(),
     ];
 }

@@ -2,6 +2,7 @@ using Pipeline.Core.Jobs;
 using Pipeline.Stages.LanguageModels;
 using Pipeline.Stages.Mamba;
 using Pipeline.Stages.Mamba2;
+using Pipeline.Stages.TokenReduction;
 using Pipeline.Stages.Transformer;
 using Pipeline.Tensors.Models;
 
@@ -22,10 +23,11 @@ public sealed class HybridLanguageModel : IArchitecture
     public ModelDefinition Define(ModelSettings settings, int vocabulary)
     {
         var hybrid = (HybridSettings)settings;
-        return new LanguageModel(
+        var model = new LanguageModel(
             "backbone.embeddings.weight", "backbone.norm_f.weight", hybrid.NormEpsilon, hybrid.TieEmbeddings, Start, Start, hybrid.ResidualInFp32)
             .Of(hybrid, vocabulary, HybridPattern.Layers(hybrid.Pattern).Select((letter, index) => ResidualBlock.Define(
                 $"backbone.layers.{index}", hybrid.Width, hybrid.Context, hybrid.NormEpsilon, Part(hybrid, letter, $"backbone.layers.{index}"))));
+        return model with { IsCausal = hybrid.Causal };
     }
 
     private static Branch Part(HybridSettings settings, char letter, string layer)
@@ -48,6 +50,13 @@ public sealed class HybridLanguageModel : IArchitecture
                     SelfAttention.Parameters(attention, name, Start, residual),
                     SelfAttention.Cost(attention, context),
                     values => new SelfAttention(attention, name, values));
+            case HybridPattern.ReducedAttention:
+                var (reduced, share) = (settings.Attention, settings.Reduction);
+                return new(
+                    norm,
+                    SelfAttention.Parameters(reduced, name, Start, residual),
+                    ReducedAttention.Cost(reduced, share, context),
+                    values => new ReducedAttention(reduced, share, name, values));
             case HybridPattern.Experts:
                 var mixture = settings.Mixture;
                 return new(

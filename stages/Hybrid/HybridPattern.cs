@@ -5,7 +5,7 @@ namespace Pipeline.Stages.Hybrid;
 /// <summary>A hybrid's layers, a letter each, as Megatron-LM and Nemotron-H write them.</summary>
 internal static class HybridPattern
 {
-    public const char Mamba2 = 'M', Mamba1 = 'm', Attention = '*', FeedForward = '-', Experts = 'E';
+    public const char Mamba2 = 'M', Mamba1 = 'm', Attention = '*', ReducedAttention = 'R', FeedForward = '-', Experts = 'E';
 
     private const char Border = '|';
     private const int MostLayers = 100_000;
@@ -26,10 +26,11 @@ internal static class HybridPattern
                 return $"model.pattern has a border | as character {index + 1} without a layer on each side; allowed are borders between two layers";
             }
 
-            if (pattern[index] is not (Mamba2 or Mamba1 or Attention or FeedForward or Experts or Border))
+            if (pattern[index] is not (Mamba2 or Mamba1 or Attention or ReducedAttention or FeedForward or Experts or Border))
             {
                 return $"model.pattern has {QuotedText.Of(pattern[index].ToString())} as character {index + 1}; "
-                    + "allowed are M (Mamba-2), m (Mamba-1), * (attention), - (feed-forward), E (experts) and | (a border between stages)";
+                    + "allowed are M (Mamba-2), m (Mamba-1), * (attention), R (attention over merged tokens), - (feed-forward), E (experts) "
+                    + "and | (a border between stages)";
             }
         }
 

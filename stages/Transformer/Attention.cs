@@ -5,7 +5,7 @@ using static TorchSharp.torch.nn;
 
 namespace Pipeline.Stages.Transformer;
 
-/// <summary>Causal attention (Vaswani et al. 2017) for every family that has it: several query heads may share a key and value head
+/// <summary>Attention (Vaswani et al. 2017) for every family that has it: several query heads may share a key and value head
 /// (grouped queries, Ainslie et al. 2023, arXiv:2305.13245), a cache may hold the tokens before, and packed documents do not see each other.</summary>
 public static class Attention
 {
@@ -46,6 +46,29 @@ public static class Attention
         return mixed.transpose(1, 2).reshape(sequences, length, heads * size);
     }
 
+    /// <summary>softmax(Q K^T / sqrt(size) + log sizes) V over all tokens, those of other documents excepted. Heads as in <see cref="Causal"/>.</summary>
+    /// <param name="query">(sequences, length, heads, size).</param>
+    /// <param name="key">(sequences, length, groups, size), where groups divides heads.</param>
+    /// <param name="value">Like <paramref name="key"/>.</param>
+    /// <param name="sizes">(sequences, length): how many tokens each key stands for, in one document; one without it. This is the proportional
+    /// attention of ToMe (Bolya et al. 2022, arXiv:2210.09461): a key of size n counts as n equal ones.</param>
+    /// <returns>(sequences, length, heads * size).</returns>
+    /// <exception cref="InvalidOperationException">The pass has a cache: what follows a token is not in it.</exception>
+    public static Tensor Whole(Tensor query, Tensor key, Tensor value, Pass pass, Tensor? sizes = null)
+    {
+        if (pass.Cache is not null)
+        {
+            throw new InvalidOperationException("Attention to the whole sequence cannot go on from a cache, which has no tokens that follow.");
+        }
+
+        var (sequences, length, heads, size) = (query.shape[0], query.shape[1], query.shape[2], query.shape[3]);
+        var mask = sizes is not null ? sizes.log().to(query.dtype).view(sequences, 1, 1, length)
+            : pass.DocumentStarts is { } starts ? OtherDocument(starts).logical_not()
+            : null;
+        return functional.scaled_dot_product_attention(query.transpose(1, 2), Repeat(key, heads), Repeat(value, heads), mask)
+            .transpose(1, 2).reshape(sequences, length, heads * size);
+    }
+
     /// <summary>With dropout on the weights from our own generator, which the fused operator cannot take.</summary>
     private static Tensor Explicit(Tensor query, Tensor key, Tensor value, Pass pass, double dropout, string place)
     {
@@ -69,12 +92,13 @@ public static class Attention
     {
         var (length, all) = (query.shape[2], key.shape[2]);
         var future = ones(length, all, ScalarType.Bool, query.device).triu(all - length + 1);
-        if (pass.DocumentStarts is not { } starts)
-        {
-            return future;
-        }
+        return pass.DocumentStarts is { } starts ? OtherDocument(starts).logical_or(future) : future;
+    }
 
+    /// <summary>bool (sequences, 1, length, length), true where a query (row) and a key (column) are of different documents.</summary>
+    private static Tensor OtherDocument(Tensor starts)
+    {
         var document = starts.to(ScalarType.Int32).cumsum(1);
-        return document.unsqueeze(2).ne(document.unsqueeze(1)).logical_or(future).unsqueeze(1);
+        return document.unsqueeze(2).ne(document.unsqueeze(1)).unsqueeze(1);
     }
 }

@@ -8,15 +8,20 @@ namespace Pipeline.Stages.Transformer;
 /// <param name="Inner">Of each expert.</param>
 /// <param name="ExpertsPerToken">At most <paramref name="Experts"/>.</param>
 /// <param name="BalanceCoefficient">What the load-balancing loss counts beside the model's; 0 leaves it out.</param>
-public sealed record MixtureOfExpertsSettings(int Width, int Inner, int Experts, int ExpertsPerToken, double BalanceCoefficient = 0);
+/// <param name="BalanceRate">How much an expert's bias in the choice changes after each step; 0: there is no bias.</param>
+public sealed record MixtureOfExpertsSettings(
+    int Width, int Inner, int Experts, int ExpertsPerToken, double BalanceCoefficient = 0, double BalanceRate = 0);
 
 /// <summary>A mixture of experts as in Jamba (arXiv:2403.19887), a part of a block, (sequences, length, width) in and out: the softmax of a router,
 /// in float32, picks the k likeliest <see cref="SwiGlu"/> experts of each token, whose outputs are added, weighted by their probabilities as
-/// they are. Every token reaches its experts; none is dropped.</summary>
+/// they are. Every token reaches its experts; none is dropped. With a balance rate each expert has a bias that is added to its probability for
+/// the choice alone, and that goes down after a step in which it had more tokens than the mean, and up after one with fewer: balance without a loss
+/// beside the model's (Wang et al. 2024, arXiv:2408.15664).</summary>
 public sealed class MixtureOfExperts(MixtureOfExpertsSettings settings, string name, IReadOnlyDictionary<string, Tensor> parameters)
     : IBlockPart
 {
     private readonly Projection router = new($"{name}.router", parameters);
+    private readonly Tensor? bias = parameters.GetValueOrDefault(Bias(name));
     private readonly SwiGlu[] experts = [.. Enumerable.Range(0, settings.Experts).Select(expert => new SwiGlu($"{name}.experts.{expert}", parameters))];
 
     /// <param name="initialization">Of the router, and of the experts' gate and up.</param>
@@ -25,6 +30,10 @@ public sealed class MixtureOfExperts(MixtureOfExpertsSettings settings, string n
         MixtureOfExpertsSettings settings, string name, Initialization initialization, Initialization residual) =>
     [
         .. Projection.Parameters($"{name}.router", settings.Experts, settings.Width, bias: false, initialization),
+        .. settings.BalanceRate > 0
+            ? [new ParameterDefinition(
+                Bias(name), [settings.Experts], Initialization.Constant(0), Update: ParameterUpdate.SignDescent(settings.BalanceRate))]
+            : Enumerable.Empty<ParameterDefinition>(),
         .. Enumerable.Range(0, settings.Experts).SelectMany(
             expert => SwiGlu.Parameters($"{name}.experts.{expert}", settings.Width, settings.Inner, bias: false, initialization, residual)),
     ];
@@ -41,13 +50,17 @@ public sealed class MixtureOfExperts(MixtureOfExpertsSettings settings, string n
     {
         var tokens = input.reshape(-1, settings.Width);
         var probabilities = router.Forward(tokens, pass).softmax(-1, ScalarType.Float32);
-        // A stable sort gives equal probabilities to the lower expert first, as no top-k operator promises.
-        var chosen = sort(probabilities.detach(), -1, descending: true, stable: true).indices.narrow(1, 0, settings.ExpertsPerToken).contiguous();
+        var scores = bias is null ? probabilities.detach() : Arithmetic.Add(probabilities.detach(), bias.detach());
+        // A stable sort gives equal scores to the lower expert first, as no top-k operator promises.
+        var chosen = sort(scores, -1, descending: true, stable: true).indices.narrow(1, 0, settings.ExpertsPerToken).contiguous();
         var counts = chosen.flatten().bincount(null, settings.Experts);
         var weights = probabilities.gather(1, chosen);
-        if (pass.Training && settings.BalanceCoefficient > 0 && is_grad_enabled())
+        if (pass.Training && is_grad_enabled())
         {
-            weights = LocalLoss.Attach(weights, BalanceLoss(probabilities, counts), settings.BalanceCoefficient * pass.LossShare);
+            weights = settings.BalanceCoefficient > 0
+                ? LocalLoss.Attach(weights, BalanceLoss(probabilities, counts), settings.BalanceCoefficient * pass.LossShare)
+                : weights;
+            weights = bias is null ? weights : LocalLoss.Attach(weights, (bias * Excess(counts).to(bias.dtype)).sum(), 1);
         }
 
         return (Mix(tokens, chosen, counts, pass) * weights.to(input.dtype).unsqueeze(-1)).sum(1).view(input.shape);
@@ -63,6 +76,12 @@ public sealed class MixtureOfExperts(MixtureOfExpertsSettings settings, string n
         var share = Arithmetic.Scale(counts.to(ScalarType.Float32), 1.0 / probabilities.shape[0]);
         return Arithmetic.Scale((share * probabilities.mean([0])).sum(), settings.Experts);
     }
+
+    /// <summary>The gradient of the bias, whose sign decides: tokens of each expert less the mean, times the number of experts, so that they are
+    /// whole numbers, which add up over micro-batches and replicas to exactly 0 where the load is even.</summary>
+    private Tensor Excess(Tensor counts) => Arithmetic.Subtract(Arithmetic.Scale(counts.to(ScalarType.Float32), settings.Experts), counts.sum());
+
+    private static string Bias(string name) => $"{name}.router.expert_bias";
 
     /// <summary>Each token's experts' outputs. The tokens are put in the order of their experts, each expert takes its own, none included, so that
     /// all its weights have gradients, and the outputs are put back.</summary>

@@ -7,7 +7,9 @@ namespace Pipeline.Stages.Transformer;
 /// <param name="KeyValueHeads">Divides <paramref name="Heads"/>.</param>
 /// <param name="HeadSize">Even where there are rotary positions.</param>
 /// <param name="Positions">Null: none.</param>
-public sealed record SelfAttentionSettings(int Width, int Heads, int KeyValueHeads, int HeadSize, bool Bias = false, RopeSettings? Positions = null)
+/// <param name="Causal">A token sees those up to its own; else the whole sequence.</param>
+public sealed record SelfAttentionSettings(
+    int Width, int Heads, int KeyValueHeads, int HeadSize, bool Bias = false, RopeSettings? Positions = null, bool Causal = true)
 {
     /// <summary>What does not fit among a job's keys of attention, for <see cref="Core.Configuration.ICheckedSettings"/>.</summary>
     internal static string? Problem(int width, int heads, int? keyValueHeads, int? headSize, bool hasRotaryPositions)
@@ -28,7 +30,7 @@ public sealed record SelfAttentionSettings(int Width, int Heads, int KeyValueHea
     }
 }
 
-/// <summary>Causal self-attention with its projections, a part of a block: (sequences, length, width) in and out. Names as in Hugging Face's Llama.</summary>
+/// <summary>Self-attention with its projections, a part of a block: (sequences, length, width) in and out. Names as in Hugging Face's Llama.</summary>
 public sealed class SelfAttention(SelfAttentionSettings settings, string name, IReadOnlyDictionary<string, Tensor> parameters) : IBlockPart
 {
     private readonly Projection
@@ -69,7 +71,9 @@ public sealed class SelfAttention(SelfAttentionSettings settings, string name, I
             (queries, keys) = positions.Rotate(queries, keys, pass.Cache?.Length ?? 0);
         }
 
-        return output.Forward(Attention.Causal(queries, keys, Heads(value, settings.KeyValueHeads), name, pass), pass);
+        var values = Heads(value, settings.KeyValueHeads);
+        return output.Forward(
+            settings.Causal ? Attention.Causal(queries, keys, values, name, pass) : Attention.Whole(queries, keys, values, pass), pass);
 
         Tensor Heads(Projection projection, int heads) =>
             projection.Forward(input, pass).view(input.shape[0], input.shape[1], heads, settings.HeadSize);

@@ -1,9 +1,10 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
-using Pipeline.Stages.LanguageModels;
+using Pipeline.Core.Data;
 using Pipeline.Core.Optimization;
 using Pipeline.Runtime.Runs;
+using Pipeline.Stages.LanguageModels;
 using Pipeline.Stages.Transformer;
 using Pipeline.Tensors.Models;
 using Pipeline.Tensors.Operators;
@@ -36,6 +37,7 @@ internal static class PlainLoop
         var values = parameters.ToDictionary(p => p.Key, p => p.Value.Value, StringComparer.Ordinal);
         var layers = plan.Partition.Model.Layers.Select(layer => layer.Build(values)).ToArray();
         using var optimizer = new AdamW([.. parameters.Values], plan.Job.Optimizer);
+        var samples = (ISamples<long>)plan.Samples;
         var (sequences, context) = (plan.Samples.SequencesPerMicroBatch, plan.Samples.Context);
         var tokens = new long[sequences * context];
         var times = new List<double>();
@@ -44,9 +46,9 @@ internal static class PlainLoop
             var began = Stopwatch.GetTimestamp();
             using var scope = NewDisposeScope();
             var pass = new Pass(plan.Job.Job.Seed, step, 0, Training: true, ScalarType.Float32);
-            plan.Samples.Read(false, step, 0, targets: false, tokens);
+            samples.Read(false, step, 0, targets: false, tokens);
             var output = layers.Aggregate(tensor(tokens, [sequences, context]), (value, layer) => layer.Forward(value, pass));
-            plan.Samples.Read(false, step, 0, targets: true, tokens);
+            samples.Read(false, step, 0, targets: true, tokens);
             var loss = TokenPrediction.Sum(output, tensor(tokens, [sequences, context])) / tokens.Length;
             loss.backward();
             var squares = SquaredNorm.Of([.. parameters.Values.Select(p => p.Gradient!)]);

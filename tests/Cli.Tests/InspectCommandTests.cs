@@ -85,7 +85,7 @@ public sealed class InspectCommandTests(InspectCommandTests.Trained run) : IClas
     }
 
     [Theory]
-    [InlineData("inspect", "inspect: Required argument 'RUN' missing for command: 'inspect'.")]
+    [InlineData("inspect", "inspect: Required argument 'PATH' missing for command: 'inspect'.")]
     [InlineData("inspect nowhere", "nowhere: there is no such run directory.")]
     [InlineData("inspect .", ". has no trace.json; a run writes it when it ends.")]
     [InlineData("inspect run --step 21", "--step: the trace holds the steps 1 to 20, not 21.")]
@@ -93,12 +93,26 @@ public sealed class InspectCommandTests(InspectCommandTests.Trained run) : IClas
     [InlineData("inspect run --step last", "inspect: --step must be a whole number, not \"last\".")]
     [InlineData("inspect run --picture step.jpg", "--picture: step.jpg must end in .png or .svg.")]
     [InlineData("inspect run --picture nowhere/step.png", "--picture: there is no folder nowhere.")]
+    [InlineData("inspect run --layer 1", "--layer goes with a checkpoint's folder, or a run directory and --functions: it is about learned functions.")]
+    [InlineData("inspect run --top 2", "--top goes with a checkpoint's folder, ")]
+    [InlineData("inspect run --functions --step 20", "--step goes with a run directory without --functions: it is about a step of its trace.")]
+    [InlineData("inspect run/checkpoints/step-00000020 --step 20", "--step goes with a run directory without --functions: ")]
+    [InlineData("inspect run --functions --edges 0", "--edges must be at least 1, not 0.")]
+    [InlineData("inspect run --functions --top 0", "--top must be at least 1, not 0.")]
+    [InlineData("inspect run --functions --top few", "inspect: --top must be a whole number, not \"few\".")]
+    [InlineData("inspect run --functions --input -1", "inspect: --input must be a whole number, not \"-1\".")]
+    [InlineData("inspect run --functions --input 2147483648", "inspect: --input must be a whole number up to 2147483647, not \"2147483648\".")]
+    [InlineData("inspect nowhere --functions", "nowhere: there is no such folder; name a checkpoint's folder or a run directory.")]
+    [InlineData("inspect run --functions --picture functions.pdf", "--picture: functions.pdf must end in .png or .svg.")]
+    [InlineData("inspect run --functions", "@run/checkpoints/step-00000020: a model of the architecture gpt2, as its settings are, has no learned edge functions; ")]
+    [InlineData("inspect run/checkpoints/step-00000020", "@run/checkpoints/step-00000020: a model of the architecture gpt2, ")]
     [InlineData("inspect broken", "broken/trace.json cannot be read as a run's trace: ")]
     public void Bad_input_gets_one_plain_sentence(string line, string sentence)
     {
         var (code, output, errors) = Command.Run(run.Folder.Path, line.Split(' '));
         Assert.Equal((2, ""), (code, output));
-        Assert.StartsWith(sentence, errors, StringComparison.Ordinal);
+        // A checkpoint's folder is named with its whole path.
+        Assert.StartsWith(sentence.Replace("@", run.Folder.Path + "/", StringComparison.Ordinal), errors, StringComparison.Ordinal);
         Assert.Single(errors.TrimEnd().Split('\n'));
     }
 

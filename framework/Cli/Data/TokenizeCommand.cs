@@ -19,7 +19,7 @@ internal static class TokenizeCommand
         command.SetAction(parsed =>
         {
             var made = TokenFileMaking.Make(
-                new DataSettings(parsed.GetRequiredValue(files), parsed.GetRequiredValue(tokenizer), TextField: parsed.GetRequiredValue(field)),
+                new TextDataSettings(parsed.GetRequiredValue(files), parsed.GetRequiredValue(tokenizer), TextField: parsed.GetRequiredValue(field)),
                 Directory.GetCurrentDirectory(),
                 parsed.GetRequiredValue(output));
             parsed.InvocationConfiguration.Output.Write(parsed.GetValue(json) ? JsonOutput.Of(made) : Describe(made));

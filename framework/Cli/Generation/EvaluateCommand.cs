@@ -59,6 +59,9 @@ internal static class EvaluateCommand
                         Loss = Finite(result.Loss),
                         Perplexity = Finite(result.Perplexity),
                         BitsPerByte = Finite(result.BitsPerByte),
+                        result.Measured.Accuracy,
+                        result.Measured.SequenceAccuracy,
+                        result.Measured.Rmse,
                         result.Tokens,
                         result.Batches,
                         run.Context,
@@ -76,9 +79,13 @@ internal static class EvaluateCommand
     }
 
     private static string Line(EvaluationResult result, double seconds) =>
-        string.Create(CultureInfo.InvariantCulture, $"Loss {result.Loss:F4} nats a token, perplexity {result.Perplexity:N2}")
-        + (result.BitsPerByte is { } bits ? string.Create(CultureInfo.InvariantCulture, $", {bits:F4} bits a byte") : "")
-        + string.Create(CultureInfo.InvariantCulture, $", over {result.Tokens:N0} tokens, {Quantity.Time(seconds)}.");
+        (result.Measured.Rmse is { } error ? Text($"Loss {result.Loss:G4}, RMSE {error:G4}") : Text($"Loss {result.Loss:F4} nats a token, perplexity {result.Perplexity:N2}"))
+        + (result.BitsPerByte is { } bits ? Text($", {bits:F4} bits a byte") : "")
+        + (result.Measured.Accuracy is { } accuracy ? $", accuracy {Quantity.Percent(accuracy)}" : "")
+        + (result.Measured.SequenceAccuracy is { } whole ? $", whole sequences {Quantity.Percent(whole)}" : "")
+        + Text($", over {result.Tokens:N0} {(result.Measured.Rmse is null ? "tokens" : "numbers")}, {Quantity.Time(seconds)}.");
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>JSON has no number for what is not finite.</summary>
     private static double? Finite(double? number) => number is { } value && double.IsFinite(value) ? value : null;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
 using Pipeline.Runtime.Jobs;
 using Pipeline.Stages;
@@ -46,8 +45,8 @@ internal static class LayerCount
 
     private static int TokensOf(DataSettings data, string path)
     {
-        using var corpus = new Corpus(data, Path.GetDirectoryName(Path.GetFullPath(path))!);
-        return corpus.Tokenizer.Vocabulary;
+        using var opened = data.Open(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        return opened.Vocabulary ?? 0;
     }
 
     private static void Print(IReadOnlyList<CountedLayer> layers, TextWriter output)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Pipeline.Core.Partitioning;
 using Pipeline.Core;
+using Pipeline.Core.Data;
 using Pipeline.Runtime.Jobs;
 using Pipeline.Runtime.Planning;
 using Pipeline.Runtime.Runs;
@@ -145,7 +146,7 @@ internal static class PlanCommand
 
     private static Table Schedules(OpenedJob opened, JobPlan plan)
     {
-        var tokens = opened.Samples.TokensPerMicroBatch * opened.Job.Batch.MicroBatches;
+        var tokens = opened.Samples.TargetsPerStep(opened.Job);
         var table = new Table().Border(TableBorder.Rounded).Title("Predicted")
             .AddColumns("schedule", "chunks", "step", "tokens/s", "bubble", "peak activations", "memory of each stage");
         foreach (var column in table.Columns.Skip(1).Take(4))

@@ -21,7 +21,7 @@ internal sealed class LiveView : RunView
     private readonly Task drawing;
     private StepMetrics? newest;
     private int steps;
-    private double? validation;
+    private StepMetrics? evaluated;
     private string news = "starting";
 
     public LiveView(TrainingPlan plan, IAnsiConsole console)
@@ -38,7 +38,7 @@ internal sealed class LiveView : RunView
         {
             newest = metrics;
             steps++;
-            validation = metrics.ValidationLoss ?? validation;
+            evaluated = metrics.ValidationLoss is null ? evaluated : metrics;
             if (metrics.Loss is { } loss)
             {
                 losses.Add(loss);
@@ -94,7 +94,9 @@ internal sealed class LiveView : RunView
     }
 
     private Markup Loss() => new(
-        $"loss [bold]{Number(losses.Count == 0 ? null : losses[^1])}[/]   validation {Number(validation)}   [blue]{Course()}[/]");
+        $"loss [bold]{Number(losses.Count == 0 ? null : losses[^1])}[/]{Quality(newest?.Accuracy, newest?.SequenceAccuracy, newest?.Rmse)}   "
+        + $"validation {Number(evaluated?.ValidationLoss)}{Quality(evaluated?.ValidationAccuracy, evaluated?.ValidationSequenceAccuracy, evaluated?.ValidationRmse)}   "
+        + $"[blue]{Course()}[/]");
 
     /// <summary>The recent losses as a line of blocks.</summary>
     private string Course()

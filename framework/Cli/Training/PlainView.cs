@@ -32,7 +32,7 @@ internal sealed class PlainView : RunView
             var all = StageShare.Mean([.. metrics.Stages.Select(stage => StageShare.Of(stage, metrics.StepSeconds))]);
             Line(string.Create(
                 CultureInfo.InvariantCulture,
-                $"step {metrics.Step}/{Plan.Job.Job.Steps}  loss {(metrics.Skipped ? "skipped" : Number(metrics.Loss))}  "
+                $"step {metrics.Step}/{Plan.Job.Job.Steps}  loss {(metrics.Skipped ? "skipped" : Number(metrics.Loss))}{Quality(metrics.Accuracy, metrics.SequenceAccuracy, metrics.Rmse)}  "
                 + $"{metrics.TokensPerSecond:N0} tokens/s  bubble {Percent(all.Bubble)} ({string.Join(' ', metrics.Stages.Select(stage => Percent(stage.Bubble)))}), "
                 + $"transfers {Percent(all.Transfers)}  "
                 + $"{TimeLeft(metrics.Step)} left"));

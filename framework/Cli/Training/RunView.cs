@@ -36,6 +36,7 @@ internal abstract class RunView(TrainingPlan plan, IAnsiConsole console) : IRunO
         {
             Line($"{Capital(summary.Outcome)} after step {summary.Steps}: loss {Number(summary.FirstLoss)} to {Number(summary.FinalLoss)}"
                 + (summary.FinalValidationLoss is { } validation ? $", validation {Number(validation)}" : "")
+                + Quality(summary.FinalValidationAccuracy, summary.FinalValidationSequenceAccuracy, summary.FinalValidationRmse)
                 + $", {Clock(TimeSpan.FromSeconds(summary.Seconds))}.");
         }
 
@@ -52,7 +53,7 @@ internal abstract class RunView(TrainingPlan plan, IAnsiConsole console) : IRunO
         CultureInfo.InvariantCulture,
         $"{plan.Job.Job.Name}: {plan.Job.Model.Architecture}, {plan.Partition.Model.ParameterCount:N0} parameters, "
         + $"{plan.Schedule.Ranks.Count} stages{(plan.Job.Parallel.Replicas == 1 ? "" : $" x {plan.Job.Parallel.Replicas} replicas")}, {plan.Job.Parallel.Schedule}, {plan.Job.Batch.MicroBatches} micro-batches, "
-        + $"{plan.Corpus.Count:N0} tokens in {plan.Corpus.Files.Count} files");
+        + $"{plan.Data.Description}");
 
     protected string TimeLeft(long step)
     {
@@ -68,6 +69,12 @@ internal abstract class RunView(TrainingPlan plan, IAnsiConsole console) : IRunO
     protected static string Number(double? value) => value?.ToString("F4", CultureInfo.InvariantCulture) ?? "-";
 
     protected static string Percent(double share) => share.ToString("P0", CultureInfo.InvariantCulture).Replace(" ", "", StringComparison.Ordinal);
+
+    /// <summary>How much is right, after a comma; nothing where that is not counted.</summary>
+    protected static string Quality(double? accuracy, double? wholeSequences, double? rmse) =>
+        (accuracy is { } right ? $", accuracy {Quantity.Percent(right)}" : "")
+        + (wholeSequences is { } whole ? $", whole sequences {Quantity.Percent(whole)}" : "")
+        + (rmse is { } error ? string.Create(CultureInfo.InvariantCulture, $", RMSE {error:G4}") : "");
 
     private static string Clock(TimeSpan time) => time.ToString(
         time.TotalDays >= 1 ? @"d\d\ hh\:mm\:ss" : time.TotalHours >= 1 ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Pipeline.Core.Jobs;
 
 namespace Pipeline.Core.Data;
@@ -5,7 +6,7 @@ namespace Pipeline.Core.Data;
 /// <summary>A run's data: all files one after another as one sequence of tokens, mapped into memory, never loaded. Opening reads each
 /// file once, for its hash and, with the character tokenizer, its vocabulary; what a tokenizer file or a format makes of a file is kept as a token file
 /// in a cache. Reading is safe from several threads.</summary>
-public sealed class Corpus : IDisposable
+public sealed class Corpus : IDataset
 {
     private readonly List<MappedFile> maps = [];
     private readonly ITokenizer tokenizer;
@@ -15,14 +16,14 @@ public sealed class Corpus : IDisposable
     /// <param name="characters">The table of the character tokenizer, as a model has it; what occurs in the files without it.</param>
     /// <exception cref="BadInputException">A pattern matches nothing, a named file is empty or unreadable, text is not UTF-8, or it has characters that
     /// the given table lacks.</exception>
-    public Corpus(DataSettings settings, string folder, string? characters = null)
+    public Corpus(TextDataSettings settings, string folder, string? characters = null)
         : this(settings, folder, Paths(settings, folder), characters)
     {
     }
 
     /// <summary>The files of a run as it has frozen them.</summary>
     /// <exception cref="BadInputException">One is missing, or is not as it was.</exception>
-    public Corpus(DataSettings settings, string folder, IReadOnlyList<DataFile> frozen)
+    public Corpus(TextDataSettings settings, string folder, IReadOnlyList<DataFile> frozen)
         : this(settings, folder, [.. frozen.Select(file => (file.Path, Path.GetFullPath(file.Path, folder)))])
     {
         if (Files.Except(frozen).Concat(frozen.Except(Files)).FirstOrDefault() is { } other)
@@ -32,7 +33,7 @@ public sealed class Corpus : IDisposable
         }
     }
 
-    private Corpus(DataSettings settings, string folder, IReadOnlyList<(string Path, string FullPath)> paths, string? table = null)
+    private Corpus(TextDataSettings settings, string folder, IReadOnlyList<(string Path, string FullPath)> paths, string? table = null)
     {
         var files = new List<DataFile>();
         var opening = new CorpusFiles(settings, folder, table);
@@ -80,6 +81,14 @@ public sealed class Corpus : IDisposable
 
     public ITokenizer Tokenizer => tokenizer;
 
+    int? IDataset.Vocabulary => tokenizer.Vocabulary;
+
+    string IDataset.Tokenizer => tokenizer.Name;
+
+    string? IDataset.Characters => tokenizer.Characters;
+
+    public string Description => string.Create(CultureInfo.InvariantCulture, $"{Count:N0} tokens in {Files.Count} files");
+
     /// <summary>Tokens of all files.</summary>
     public long Count => starts[^1];
 
@@ -103,6 +112,8 @@ public sealed class Corpus : IDisposable
         }
     }
 
+    public ISamples Samples(JobFile job) => new Samples(this, job);
+
     public void Dispose()
     {
         foreach (var map in maps)
@@ -111,7 +122,7 @@ public sealed class Corpus : IDisposable
         }
     }
 
-    private static IReadOnlyList<(string Path, string FullPath)> Paths(DataSettings settings, string folder)
+    private static IReadOnlyList<(string Path, string FullPath)> Paths(TextDataSettings settings, string folder)
     {
         try
         {

@@ -21,7 +21,7 @@ internal sealed class CorpusFiles
     /// <param name="folder">What a tokenizer's path is relative to.</param>
     /// <param name="characters">The table of the tokenizer chars, where a model has one already.</param>
     /// <exception cref="BadInputException">The tokenizer is not one.</exception>
-    public CorpusFiles(DataSettings settings, string folder, string? characters)
+    public CorpusFiles(TextDataSettings settings, string folder, string? characters)
     {
         encoder = settings.Tokenizer switch
         {

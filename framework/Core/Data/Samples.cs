@@ -2,9 +2,9 @@ using Pipeline.Core.Jobs;
 
 namespace Pipeline.Core.Data;
 
-/// <summary>The sequences of every step: each a function of (seed, step, index), so that any stage on any node reads the same ones,
+/// <summary>The sequences of every step of a job on text: each a function of (seed, step, index), so that any stage on any node reads the same ones,
 /// and only what it needs.</summary>
-public sealed class Samples : ISamples
+public sealed class Samples : ISamples<long>
 {
     private readonly Corpus corpus;
     private readonly long seed;
@@ -15,13 +15,13 @@ public sealed class Samples : ISamples
     public Samples(Corpus corpus, JobFile job)
     {
         this.corpus = corpus;
+        var fraction = ((TextDataSettings)job.Data).ValidationFraction;
         seed = job.Job.Seed;
         Context = job.Model.Context;
         sequences = job.Batch.Sequences;
-        SequencesPerMicroBatch = job.Batch.Sequences / job.Batch.MicroBatches;
-        TokensPerMicroBatch = job.TokensPerMicroBatch;
-        trainingTokens = corpus.Count - (long)(corpus.Count * job.Data.ValidationFraction);
-        if (job.Data.ValidationFraction < 1)
+        SequencesPerMicroBatch = job.SequencesPerMicroBatch;
+        trainingTokens = corpus.Count - (long)(corpus.Count * fraction);
+        if (fraction < 1)
         {
             Check("training", trainingTokens);
         }
@@ -37,27 +37,27 @@ public sealed class Samples : ISamples
 
     public int SequencesPerMicroBatch { get; }
 
-    public long TokensPerMicroBatch { get; }
+    /// <summary>All of them.</summary>
+    public int TargetsPerSequence => Context;
 
+    /// <summary>Reads one micro-batch's inputs, or its targets: the same sequences one token on.</summary>
     /// <inheritdoc/>
-    public void Read(bool validation, long batch, int microBatch, bool targets, Span<long> tokens)
+    public void Read(bool validation, ReadOnlySpan<long> batches, int microBatch, bool targets, Span<long> values)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(tokens.Length, TokensPerMicroBatch);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, SequencesPerMicroBatch * Context);
         for (var i = 0; i < SequencesPerMicroBatch; i++)
         {
-            corpus.Read(Start(validation, Index(validation, batch, microBatch, i)) + (targets ? 1 : 0), tokens.Slice(i * Context, Context));
+            corpus.Read(Start(validation, Index(validation, batches[i], microBatch, i)) + (targets ? 1 : 0), values.Slice(i * Context, Context));
         }
     }
 
-    /// <summary>Tells of each input of a micro-batch whether a document begins with it.</summary>
-    /// <param name="batch">As in <see cref="Read"/>.</param>
-    /// <param name="starts">(sequences of a micro-batch) x context, row by row.</param>
-    public void ReadStarts(bool validation, long batch, int microBatch, Span<bool> starts)
+    /// <inheritdoc/>
+    public void ReadStarts(bool validation, ReadOnlySpan<long> batches, int microBatch, Span<bool> starts)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(starts.Length, TokensPerMicroBatch);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(starts.Length, SequencesPerMicroBatch * Context);
         for (var i = 0; i < SequencesPerMicroBatch; i++)
         {
-            corpus.ReadStarts(Start(validation, Index(validation, batch, microBatch, i)), starts.Slice(i * Context, Context));
+            corpus.ReadStarts(Start(validation, Index(validation, batches[i], microBatch, i)), starts.Slice(i * Context, Context));
         }
     }
 

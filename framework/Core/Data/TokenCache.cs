@@ -7,7 +7,7 @@ namespace Pipeline.Core.Data;
 
 /// <summary>Files as tokens, each made once for a content and a tokenizer and kept in a folder that may be emptied at any time. Several processes
 /// may work in it: each writes a file of its own and renames it when it is whole.</summary>
-internal sealed class TokenCache(DataSettings settings, string folder)
+internal sealed class TokenCache(TextDataSettings settings, string folder)
 {
     /// <summary>Goes up when the same file and tokenizer give other tokens.</summary>
     private const string Version = "1";

@@ -13,7 +13,7 @@ public sealed record TokenFileMaking(string Output, int Files, long Documents, l
     /// <param name="folder">What they are relative to.</param>
     /// <param name="output">Ends with .tokens; a file that is there is replaced when the new one is whole.</param>
     /// <exception cref="BadInputException">Anything that the user can correct.</exception>
-    public static TokenFileMaking Make(DataSettings settings, string folder, string output)
+    public static TokenFileMaking Make(TextDataSettings settings, string folder, string output)
     {
         if (Formats.Documents.FormatOf(output) != DataFormat.Tokens)
         {

@@ -46,7 +46,7 @@ internal sealed class TokenFileWriter : IDisposable
 
     /// <summary>Adds all documents of a file.</summary>
     /// <exception cref="BadInputException">The file is not what its ending says, or has what the tokenizer cannot take.</exception>
-    public void Add(string file, DataSettings settings)
+    public void Add(string file, TextDataSettings settings)
     {
         foreach (var piece in Formats.Documents.Read(file, settings, encoder))
         {

@@ -23,8 +23,7 @@ public sealed record JobFile(
 
     public int MicroBatchesPerReplica => Batch.MicroBatches / Parallel.Replicas;
 
-    /// <summary>Target tokens of a micro-batch.</summary>
-    public long TokensPerMicroBatch => (long)Model.Context * (Batch.Sequences / Batch.MicroBatches);
+    public int SequencesPerMicroBatch => Batch.Sequences / Batch.MicroBatches;
 
     /// <summary>How the layers are cut: <c>parallel.split</c>, or, where that is <c>auto</c> and the model has borders of its own, the layers between them.</summary>
     public IReadOnlyList<string> Split => Parallel.Split is ["auto"] && Model.Pieces is { } pieces
@@ -53,20 +52,6 @@ public abstract record ModelSettings(string Architecture, int Layers, int Width,
     /// <summary>Layers of each piece, in the order of the model, where the settings have borders between stages; null where they have none.</summary>
     public virtual IReadOnlyList<int>? Pieces => null;
 }
-
-/// <param name="Files">Glob patterns, relative to the job file; bin, obj, runs and dot-folders are left out.</param>
-/// <param name="Tokenizer"><c>bytes</c>, <c>chars</c>, or the path of a tokenizer file or its folder, relative to the job file.</param>
-/// <param name="ValidationFraction">The share of the tokens, from the end, that is kept for validation.</param>
-/// <param name="TextField">The key of a JSON line, or the column of a Parquet file, that is the text of a document.</param>
-/// <param name="Cache">The folder in which files are kept as tokens, relative to the job file; the user's cache folder without it.</param>
-/// <param name="ResetAtDocuments">Nothing before the beginning of a document in a sequence reaches what follows.</param>
-public sealed record DataSettings(
-    IReadOnlyList<string> Files,
-    [WordOrPath("bytes", "chars")] string Tokenizer = "bytes",
-    [Limits(0, 1, ExcludeMaximum = true)] double ValidationFraction = 0.1,
-    string TextField = "text",
-    string? Cache = null,
-    bool ResetAtDocuments = false);
 
 /// <param name="Sequences">Sequences of a whole step, over all micro-batches and replicas.</param>
 public sealed record BatchSettings([Limits(1, 1_000_000)] int Sequences = 12, [Limits(1, 10_000)] int MicroBatches = 4);
@@ -136,8 +121,8 @@ public sealed record OptimizerSettings(
 }
 
 public sealed record PrecisionSettings(
-    [OneOf("float32", "bfloat16")] string Parameters = "float32",
-    [OneOf("float32", "bfloat16")] string Compute = "float32");
+    [OneOf("float32", "bfloat16", "float64")] string Parameters = "float32",
+    [OneOf("float32", "bfloat16", "float64")] string Compute = "float32");
 
 /// <param name="Every">Steps between evaluations; 0 turns them off. The last step is always evaluated when they are on.</param>
 /// <param name="Batches">Whole batches an evaluation averages over; the same ones each time.</param>

@@ -10,7 +10,7 @@ internal static class JobRules
 {
     public static IEnumerable<string> Problems(JobFile job) =>
     [
-        .. Names(job), .. Batches(job), .. Optimizer(job), .. Evaluation(job), .. Schedule(job), .. Layers(job),
+        .. Names(job), .. Batches(job), .. Optimizer(job), .. job.Data.Problems(job), .. Schedule(job), .. Layers(job),
         .. Borders(job), .. Split(job), .. Devices(job),
     ];
 
@@ -24,16 +24,6 @@ internal static class JobRules
         if (string.IsNullOrWhiteSpace(job.Job.Directory))
         {
             yield return "job.directory must not be empty";
-        }
-
-        if (job.Data.Files.Count == 0)
-        {
-            yield return "data.files must have at least one pattern";
-        }
-
-        if (job.Data.Files.Any(string.IsNullOrWhiteSpace))
-        {
-            yield return "data.files must not have an empty pattern";
         }
     }
 
@@ -101,24 +91,6 @@ internal static class JobRules
             ("history", isLbfgs, optimizer.History == defaults.History),
         ];
         return keys.Where(key => !key.Is && !key.IsDefault).Select(key => key.Key);
-    }
-
-    private static IEnumerable<string> Evaluation(JobFile job)
-    {
-        if (job.Data.ValidationFraction > 0)
-        {
-            yield break;
-        }
-
-        if (job.Evaluation.Every > 0)
-        {
-            yield return Text($"data.validation-fraction must be greater than 0 when evaluation.every is {job.Evaluation.Every}, not 0");
-        }
-
-        if (job.Evaluation.BeforeFirstStep)
-        {
-            yield return "data.validation-fraction must be greater than 0 when evaluation.before-first-step is true, not 0";
-        }
     }
 
     private static IEnumerable<string> Schedule(JobFile job)

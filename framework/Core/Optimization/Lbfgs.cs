@@ -22,8 +22,15 @@ public sealed class Lbfgs
 
     public LbfgsState State { get; private set; }
 
-    /// <summary>Forgets all: parameters have another meaning, or have been moved. The next step begins with the steepest descent.</summary>
-    public void Reset() => State = LbfgsState.Beginning(history);
+    /// <summary>Forgets all, for parameters are to get another meaning: the next step begins with the steepest descent.</summary>
+    /// <param name="loss">Of the point where they are; not finite where loss or gradient are not.</param>
+    /// <returns>Back to the best point that is known of the line; null where that is the one where they are.</returns>
+    public LbfgsMove? Stop(double loss)
+    {
+        var search = State.Search;
+        Reset();
+        return search is null || loss <= search.Start.Loss ? null : new(null, null, (search.Low ?? search.Previous).Length);
+    }
 
     /// <summary>Decides what follows a step.</summary>
     /// <param name="loss">Of the point where the parameters are; not finite where loss or gradient are not.</param>
@@ -65,6 +72,8 @@ public sealed class Lbfgs
 
         return Turn(loss, products, search.Length);
     }
+
+    private void Reset() => State = LbfgsState.Beginning(history);
 
     /// <summary>Begins a new line where the parameters are.</summary>
     /// <param name="taken">How far the last one was gone along; null where there is none.</param>

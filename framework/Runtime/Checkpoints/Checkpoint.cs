@@ -10,6 +10,9 @@ public sealed class Checkpoint
     /// <summary>Of the names of optimizer state.</summary>
     internal const string OptimizerPrefix = "optimizer.";
 
+    /// <summary>Of the names of what slots carry from step to step.</summary>
+    internal const string CarryPrefix = "carry.";
+
     /// <summary>Of the names of parameters' averages.</summary>
     internal const string AveragePrefix = "ema.";
 

@@ -91,13 +91,13 @@ public sealed class ClusterRun : IDisposable
                 plan.Folder,
                 plan.Schedule.Name,
                 plan.Schedule.ToCsv(),
-                plan.Corpus.Files,
+                plan.Data.Files,
                 plan.Vocabulary,
                 ModelHash.Of(plan.Partition.Model),
                 plan.Resumed?.Directory,
                 probe.Path,
                 devices,
-                plan.Corpus.Tokenizer.Name);
+                plan.Data.Tokenizer);
             return await AskAsync<IControlMessage>(system, address, message, PreparationLimit, node.Name, stop) switch
             {
                 RunPrepared ready => new(ready.Host, node.Name, [.. devices.Keys], ready.Plane),

@@ -14,10 +14,10 @@ internal static class ModelHash
         var text = new StringBuilder();
         foreach (var layer in model.Layers)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{layer.Name} {layer.Cost}\n");
+            text.Append(CultureInfo.InvariantCulture, $"{layer.Name} {layer.Cost} {layer.IsWithoutGradient}\n");
             foreach (var parameter in layer.Parameters)
             {
-                text.Append(CultureInfo.InvariantCulture, $"  {parameter.Name} [{string.Join(',', parameter.Shape)}] {parameter.Initialization} {parameter.Decays}\n");
+                text.Append(CultureInfo.InvariantCulture, $"  {parameter.Name} [{string.Join(',', parameter.Shape)}] {parameter.Initialization} {parameter.Decays} {parameter.Update}\n");
             }
         }
 

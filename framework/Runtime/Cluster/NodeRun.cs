@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Core.Data;
+using Pipeline.Core.Jobs;
 using Pipeline.Core.Partitioning;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
@@ -15,7 +16,7 @@ namespace Pipeline.Runtime.Cluster;
 internal sealed class NodeRun : IDisposable
 {
     private readonly StagePlan plan;
-    private readonly Corpus? corpus;
+    private readonly IDataset? data;
 
     /// <exception cref="BadInputException">The model, the data, the checkpoint or the run directory is not here, or not the same.</exception>
     public NodeRun(PrepareRun message, IReadOnlyList<IArchitecture> architectures)
@@ -26,7 +27,8 @@ internal sealed class NodeRun : IDisposable
                 $"there is no architecture {message.Architecture} here; there are {string.Join(", ", architectures.Select(known => known.Name))}.");
         var settings = architectures.ToDictionary(known => known.Name, known => known.Settings, StringComparer.Ordinal);
         var job = JobFileReader.Parse(message.Job, "the submitted job", [], settings);
-        var model = architecture.Define(job.Model, message.Vocabulary);
+        var resumed = message.Checkpoint is null ? null : Checkpoint.OpenVerified(message.Checkpoint);
+        var model = architecture.Define(job.Model, message.Vocabulary).At(resumed?.Manifest.Step ?? 0);
         if (ModelHash.Of(model) != message.ModelHash)
         {
             throw new BadInputException($"the architecture {message.Architecture} makes other layers or parameters here than where the job was submitted.");
@@ -42,20 +44,19 @@ internal sealed class NodeRun : IDisposable
         var partition = new Partition(model, LayerSplit.Listed(model.Layers.Count, job.Parallel.Split));
         var workers = new Workers(schedule.Ranks.Count, job.Parallel.Replicas);
         var stages = Devices.Keys.SelectMany(worker => schedule.StagesOf[workers.RankOf(worker)]).ToHashSet();
-        if (job.Data.ResetAtDocuments || stages.Contains(0) || stages.Contains(schedule.Stages - 1))
+        if (job.Data.ResetsAtDocuments || stages.Contains(0) || stages.Contains(schedule.Stages - 1))
         {
-            corpus = new Corpus(job.Data, message.Folder, message.Files);
+            data = job.Data.Open(message.Folder, message.Files);
         }
 
         try
         {
-            if (corpus is not null && message.Tokenizer is { } tokenizer && corpus.Tokenizer.Name != tokenizer)
+            if (job.Data is TextDataSettings text && data is not null && message.Tokenizer is { } tokenizer && data.Tokenizer != tokenizer)
             {
-                throw new BadInputException($"data.tokenizer: {job.Data.Tokenizer} is {corpus.Tokenizer.Name} here, and the run has {tokenizer}.");
+                throw new BadInputException($"data.tokenizer: {text.Tokenizer} is {data.Tokenizer} here, and the run has {tokenizer}.");
             }
 
-            plan = new(
-                job, schedule, partition, corpus is null ? null : new Samples(corpus, job), message.Checkpoint is null ? null : Checkpoint.OpenVerified(message.Checkpoint));
+            plan = new(job, schedule, partition, data?.Samples(job), resumed);
             Places = [.. Devices.Select(entry => (entry.Value, $"{job.Job.Name}: {workers.NameOf(entry.Key)}"))];
         }
         catch
@@ -76,5 +77,5 @@ internal sealed class NodeRun : IDisposable
     public StageHostSetup Setup(ITensorPlane plane) =>
         new(plan, Devices.ToDictionary(entry => entry.Key, entry => new Device(entry.Value)), plan.CreateExecutor, plane);
 
-    public void Dispose() => corpus?.Dispose();
+    public void Dispose() => data?.Dispose();
 }

@@ -29,6 +29,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private readonly Lbfgs? lbfgs;
     private readonly Reports<StageStarted> started;
     private readonly Reports<StepReady> ready;
+    private readonly Reports<StagesAdapted> adapted;
     private readonly Reports<EvaluationDone> evaluated;
     private readonly Reports<ShardSaved> saved;
     private readonly long runBegan = Stopwatch.GetTimestamp();
@@ -41,7 +42,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private long epoch;
     private long step;
     private long stepBegan;
-    private StepMetrics? unevaluated;   // waits for its validation loss
+    private StepMetrics? unrecorded;   // of the last step, while something comes between it and the next
     private long lastReport = Stopwatch.GetTimestamp();
     private int skipsInARow;
     private int refusedFrames;
@@ -64,7 +65,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         lbfgs = plan.Job.Optimizer.IsLbfgs
             ? new(plan.Job.Optimizer.History, plan.Job.Optimizer.LearningRate, plan.Resumed?.Manifest.Lbfgs)
             : null;
-        (started, ready, evaluated, saved) = (new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count));
+        (started, ready, adapted, evaluated, saved) =
+            (new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count));
         epoch = (plan.Resumed?.Manifest.Epoch ?? 0) + 1;
         step = plan.Resumed?.Manifest.Step ?? 0;
         lastCheckpoint = plan.Resumed?.Directory;
@@ -73,6 +75,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         Receive<StartRun>(Start);
         Receive<StageStarted>(message => message.Epoch == epoch, Started);
         Receive<StepReady>(message => message.Epoch == epoch, message => OnComplete(ready, message.Worker, message, Commit));
+        Receive<StagesAdapted>(message => message.Epoch == epoch, message => OnComplete(adapted, message.Worker, message, Adapted));
         Receive<EvaluationDone>(message => message.Epoch == epoch, message => OnComplete(evaluated, message.Worker, message, Evaluated));
         Receive<ShardSaved>(message => message.Epoch == epoch, message => OnComplete(saved, message.Worker, message, Saved));
         Receive<StageFailed>(message => message.Epoch == epoch, message =>
@@ -202,60 +205,99 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private void Commit(IReadOnlyList<StepReady> reports)
     {
         var norm = GradientClip.Norm(reports.SelectMany(report => report.GradientSquares));
-        var loss = reports.Sum(report => report.Loss) / TokensPerStep;
-        var skips = !double.IsFinite(loss) || !double.IsFinite(norm);
+        var measured = Measurement.Of(plan.Stages, PassResult.Sum(reports.Select(report => report.Result)));
+        var skips = !double.IsFinite(measured.Loss) || !double.IsFinite(norm);
         skipsInARow = skips ? skipsInARow + 1 : 0;
         var (committed, began) = (step, stepBegan);
         var runsNext = !Pauses && skipsInARow < MostSkipsInARow;
-        var move = lbfgs?.Decide(skips ? double.NaN : loss, LbfgsProducts.Sum(reports.SelectMany(report => report.Products ?? [])));
-        TellAll(new CommitStep(epoch, step, skips ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm), runsNext, move));
+        TellAll(new CommitStep(
+            epoch, step, skips ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm), runsNext, Move(skips ? double.NaN : measured.Loss, reports)));
         var now = Stopwatch.GetTimestamp();
         (step, stepBegan) = runsNext ? (step + 1, now) : (step, stepBegan);
-        Record(meter.Measure(committed, epoch, loss, norm, Stopwatch.GetElapsedTime(began, now).TotalSeconds, reports), runsNext);   // while the stages work
-    }
-
-    private void Record(StepMetrics metrics, bool runsNext)
-    {
-        if (!runsNext && EvaluationDue && !stopping && skipsInARow < MostSkipsInARow)
+        var metrics = meter.Measure(committed, epoch, measured, norm, Stopwatch.GetElapsedTime(began, now).TotalSeconds, reports);   // while the stages work
+        if (runsNext)
         {
-            unevaluated = metrics;
-            TellAll(new RunEvaluation(epoch, step, plan.Job.Evaluation.Batches));
+            recorder.Step(metrics);
             return;
         }
 
-        recorder.Step(metrics);
+        unrecorded = metrics;
         if (skipsInARow == MostSkipsInARow)
         {
+            Record(null);
             Fail($"Steps {step - MostSkipsInARow + 1} to {step} all had a loss or gradient that is not a finite number; "
                 + $"a lower optimizer.learning-rate may help. {LastCheckpointSentence()}");
         }
-        else if (!runsNext)
+        else if (AdaptationDue)
         {
+            TellAll(new AdaptStages(epoch, step));
+        }
+        else
+        {
+            Evaluate();
+        }
+    }
+
+    /// <summary>Where L-BFGS takes the parameters: not on to a trial when they are to get another meaning.</summary>
+    private LbfgsMove? Move(double loss, IReadOnlyList<StepReady> reports) =>
+        AdaptationDue ? lbfgs?.Stop(loss) : lbfgs?.Decide(loss, LbfgsProducts.Sum(reports.SelectMany(report => report.Products ?? [])));
+
+    private void Adapted(IReadOnlyList<StagesAdapted> reports)
+    {
+        meter.Optimized(step, [.. reports.Select(report => report.Optimizer)]);
+        if (plan.Partition.Model.GrowsAfter(step))
+        {
+            recorder.Event("growth", $"The model has {plan.Partition.Model.At(step).ParameterCount:N0} parameters after step {step}.");
+        }
+
+        Evaluate();
+    }
+
+    private void Evaluate()
+    {
+        if (EvaluationDue && !stopping)
+        {
+            TellAll(new RunEvaluation(epoch, step, plan.Job.Evaluation.Batches));
+        }
+        else
+        {
+            Record(null);
             AfterStep();
         }
     }
 
+    /// <summary>Records the last step if that has not been done.</summary>
+    private void Record(Measurement? evaluation)
+    {
+        if (unrecorded is { } metrics)
+        {
+            unrecorded = null;
+            recorder.Step(metrics with
+            {
+                ValidationLoss = evaluation?.FiniteLoss,
+                ValidationAccuracy = evaluation?.Accuracy,
+                ValidationSequenceAccuracy = evaluation?.SequenceAccuracy,
+                ValidationRmse = evaluation?.Rmse,
+            });
+        }
+    }
+
     /// <summary>Something comes between this step's commit and the next step.</summary>
-    private bool Pauses => EvaluationDue || CheckpointDue || stopping || step >= plan.Job.Job.Steps;
+    private bool Pauses => AdaptationDue || EvaluationDue || CheckpointDue || stopping || step >= plan.Job.Job.Steps;
+
+    /// <summary>Before all else that comes after a step: what is evaluated and saved is what the next step begins with.</summary>
+    private bool AdaptationDue => plan.Partition.Model is var model && (model.GrowsAfter(step) || model.AdaptsAfter(step));
 
     private bool EvaluationDue => plan.Job.Evaluation.Every is > 0 and var every && (step % every == 0 || step >= plan.Job.Job.Steps);
 
     private bool CheckpointDue => plan.Job.Checkpoint.Every is > 0 and var every && step % every == 0;
 
-    private long TokensPerStep => plan.Job.TokensPerMicroBatch * plan.Job.Batch.MicroBatches;
-
     private void Evaluated(IReadOnlyList<EvaluationDone> reports)
     {
         meter.Optimized(step, [.. reports.Select(report => report.Optimizer)]);
-        var loss = reports.Sum(report => report.Loss) / (TokensPerStep * plan.Job.Evaluation.Batches);
-        double? finite = double.IsFinite(loss) ? loss : null;
-        if (unevaluated is { } metrics)
-        {
-            unevaluated = null;
-            recorder.Step(metrics with { ValidationLoss = finite });
-        }
-
-        recorder.Event("evaluation", $"Validation loss after step {step}: {(finite is null ? "not a finite number" : $"{finite:F4}")}.", finite);
+        var measured = Measurement.Of(plan.Stages, PassResult.Sum(reports.Select(report => report.Result)), plan.Job.Evaluation.Batches);
+        Record(measured);
+        recorder.Evaluation(measured);
         AfterStep();
     }
 
@@ -293,9 +335,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             step,
             epoch,
             plan.Job.Job.Seed,
-            plan.Corpus.Tokenizer.Name,
-            plan.Corpus.Tokenizer.Characters,
-            plan.Corpus.Files,
+            plan.Data.Tokenizer,
+            plan.Data.Characters,
+            plan.Data.Files,
             SettingsWriter.Write(plan.Job),
             [.. shards.Select(saved => saved.Shard).OfType<Shard>()],
             plan.Schedule.AccumulatesAscending,
@@ -392,7 +434,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private void Finish(string result)
     {
-        recorder.Event("end", $"The run was {result} after step {recorder.LastStep}.", recorder.FinalLoss);
+        recorder.Event("end", $"The run was {result} after step {recorder.LastStep}.", recorder.Final?.Loss);
         meter.WriteTrace();
         outcome.TrySetResult(Summarize(result, null));
     }
@@ -403,9 +445,15 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         failure,
         recorder.LastStep,
         recorder.FirstLoss,
-        recorder.FinalLoss,
-        recorder.FinalValidationLoss,
-        plan.Partition.Model.ParameterCount,
+        recorder.Final?.Loss,
+        recorder.FinalEvaluated?.ValidationLoss,
+        recorder.Final?.Accuracy,
+        recorder.Final?.SequenceAccuracy,
+        recorder.Final?.Rmse,
+        recorder.FinalEvaluated?.ValidationAccuracy,
+        recorder.FinalEvaluated?.ValidationSequenceAccuracy,
+        recorder.FinalEvaluated?.ValidationRmse,
+        plan.Partition.Model.At(recorder.LastStep).ParameterCount,
         recorder.SkippedSteps,
         Stopwatch.GetElapsedTime(runBegan).TotalSeconds,
         recorder.MedianStepSeconds,

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Pipeline.Core.Data;
 using Pipeline.Core.Optimization;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
@@ -31,11 +32,11 @@ internal sealed class StepMeter(TrainingPlan plan)
 
     public void Answered(ClockRead message) => clocks.Answered(message.Host, message.AskedAt, message.Ticks);
 
-    /// <param name="loss">A token's.</param>
+    /// <param name="measured">Of the step's batch.</param>
     /// <param name="seconds">From the step's start until all were ready.</param>
-    public StepMetrics Measure(long step, long epoch, double loss, double norm, double seconds, IReadOnlyList<StepReady> reports)
+    public StepMetrics Measure(long step, long epoch, Measurement measured, double norm, double seconds, IReadOnlyList<StepReady> reports)
     {
-        var finite = double.IsFinite(loss) && double.IsFinite(norm);
+        var finite = double.IsFinite(measured.Loss) && double.IsFinite(norm);
         var perStage = reports.Select(report => new StageMetrics(
             workers.RankOf(report.Worker),
             Seconds(report.Times.Busy),
@@ -46,11 +47,11 @@ internal sealed class StepMeter(TrainingPlan plan)
         trace.Ran(step, [.. reports.Take(workers.Ranks).Select(report => OnOwnClock(report.Worker, report.Times.Actions))]);
         Optimized(step - 1, [.. reports.Select(report => report.Times.Optimizer)]);
         TypicalAction = MedianAction(reports);
-        var tokens = plan.Job.TokensPerMicroBatch * plan.Job.Batch.MicroBatches;
+        var tokens = plan.Samples.TargetsPerStep(plan.Job);
         return new(
             step,
             epoch,
-            finite ? loss : null,
+            finite ? measured.Loss : null,
             !finite,
             null,
             double.IsFinite(norm) ? norm : null,
@@ -59,7 +60,10 @@ internal sealed class StepMeter(TrainingPlan plan)
             seconds,
             tokens / seconds,
             perStage.Average(stage => stage.Bubble),
-            perStage);
+            perStage,
+            finite ? measured.Accuracy : null,
+            finite ? measured.SequenceAccuracy : null,
+            finite ? measured.Rmse : null);
     }
 
     /// <param name="optimizers">Of each worker, after the step; null where that was reported already.</param>

@@ -13,8 +13,8 @@ internal sealed class EvaluationActor : ReceiveActor, IWithTimers
     /// <summary>How long nothing may happen before the evaluation is given up: ten times this.</summary>
     private static readonly TimeSpan LongAction = TimeSpan.FromMinutes(1);
 
-    /// <param name="outcome">Gets the loss summed over all target tokens.</param>
-    public EvaluationActor(StagePlan plan, IActorRef host, int batches, TaskCompletionSource<double> outcome)
+    /// <param name="outcome">Gets what all batches came to.</param>
+    public EvaluationActor(StagePlan plan, IActorRef host, int batches, TaskCompletionSource<PassResult> outcome)
     {
         var workers = plan.Workers;
         var (started, evaluated, stallWatch) = (new Reports<StageStarted>(workers.Count), new Reports<EvaluationDone>(workers.Count), new StallWatch(workers));
@@ -31,7 +31,7 @@ internal sealed class EvaluationActor : ReceiveActor, IWithTimers
         {
             if (evaluated.Complete(message.Worker, message, out var all))
             {
-                outcome.TrySetResult(all.Sum(report => report.Loss));
+                outcome.TrySetResult(PassResult.Sum(all.Select(report => report.Result)));
             }
         });
         Receive<StageFailed>(message => Fail($"Stage {message.Worker} failed while {message.Doing}: {message.Reason}"));
@@ -51,7 +51,7 @@ internal sealed class EvaluationActor : ReceiveActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(StagePlan plan, IActorRef host, int batches, TaskCompletionSource<double> outcome) =>
+    public static Props Props(StagePlan plan, IActorRef host, int batches, TaskCompletionSource<PassResult> outcome) =>
         Akka.Actor.Props.Create(() => new EvaluationActor(plan, host, batches, outcome)).WithDispatcher("coordinator-dispatcher");
 
     protected override void PreStart() => Timers.StartPeriodicTimer("stall", LookForStall.Instance, TimeSpan.FromSeconds(5));

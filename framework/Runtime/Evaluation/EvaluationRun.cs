@@ -23,7 +23,7 @@ public sealed class EvaluationRun : IDisposable
 
     private readonly TrainedModel model;
     private readonly IReadOnlyList<Device> devices;
-    private readonly Corpus corpus;
+    private readonly IDataset data;
     private readonly StagePlan plan;
     private readonly int batches;
 
@@ -37,8 +37,6 @@ public sealed class EvaluationRun : IDisposable
         this.model = model;
         this.batches = batches ?? model.Job.Evaluation.Batches;
         (var cuts, devices) = model.Place(stages, device);
-        var tokenizer = model.Vocabulary.Tokenizer ?? throw new BadInputException(model.Vocabulary.Problem ??
-            "The model has no tokenizer, so no text can be evaluated; one comes along when a model is imported from a folder that has its files.");
         var isImport = model.Checkpoint.Manifest.IsImport;
         if (files is null && isImport)
         {
@@ -51,11 +49,17 @@ public sealed class EvaluationRun : IDisposable
             throw new BadInputException($"--context must be at most {model.Definition.Positions}, the model's learned positions, not {length}.");
         }
 
+        if (model.Job.Data is not TextDataSettings && (files is not null || length != model.Job.Model.Context))
+        {
+            throw new BadInputException(
+                $"{(files is null ? "--context" : "--data")} is for models of text, and this one was trained on data.kind = {model.Job.Data.Kind}.");
+        }
+
         var job = model.Job with
         {
             Model = model.Job.Model with { Context = length },
             Batch = isImport ? new(Sequences: 4, MicroBatches: 4) : model.Job.Batch,
-            Data = model.Job.Data with { Tokenizer = tokenizer },
+            Data = WithTokenizer(model),
             // The layout changes no bit. Losses are floats added up in double precision, exactly, so neither does their order over replicas.
             Parallel = new ParallelSettings(cuts.Count, "gpipe", ThreadsPerStage: model.Job.Parallel.ThreadsPerStage),
             Evaluation = model.Job.Evaluation with { BeforeFirstStep = true },   // the validation part is needed
@@ -65,27 +69,28 @@ public sealed class EvaluationRun : IDisposable
         if (files is null)
         {
             var folder = manifest.Folder is { } then && Directory.Exists(then) ? then : Directory.GetCurrentDirectory();
-            corpus = new(job.Data, folder, manifest.Data);
+            data = job.Data.Open(folder, manifest.Data);
         }
         else
         {
-            job = job with { Data = job.Data with { Files = files, ValidationFraction = 1 } };
-            corpus = new(job.Data, Directory.GetCurrentDirectory(), manifest.Characters);   // the tokenizer's path is whole
+            var text = (TextDataSettings)job.Data with { Files = files, ValidationFraction = 1 };
+            job = job with { Data = text };
+            data = new Corpus(text, Directory.GetCurrentDirectory(), manifest.Characters);   // the tokenizer's path is whole
         }
 
         try
         {
-            if (job.Data.ValidationFraction == 0)
+            if (job.Data is TextDataSettings { ValidationFraction: 0 })
             {
                 throw new BadInputException("The training kept no data for validation (data.validation-fraction is 0); name files with --data.");
             }
 
             var schedule = ScheduleCatalog.Create(job.Parallel.Schedule, cuts.Count, 1, job.Batch.MicroBatches);
-            plan = new(job, schedule, new(model.Definition, cuts), new Samples(corpus, job), null);
+            plan = new(job, schedule, new(model.Definition, cuts), data.Samples(job), null);
         }
         catch
         {
-            corpus.Dispose();
+            data.Dispose();
             throw;
         }
     }
@@ -102,13 +107,13 @@ public sealed class EvaluationRun : IDisposable
         var system = ActorSystem.Create("pipeline", TrainingRun.Settings());
         system.ActorOf(FrameReaper.Props());
         var host = system.ActorOf(StageHostActor.Props(new(plan, devices.Index().ToDictionary(entry => entry.Index, entry => entry.Item), CreateExecutor, null)), "host");
-        var outcome = new TaskCompletionSource<double>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var outcome = new TaskCompletionSource<PassResult>(TaskCreationOptions.RunContinuationsAsynchronously);
         system.ActorOf(EvaluationActor.Props(plan, host, batches, outcome), "coordinator");
         try
         {
-            var tokens = plan.Job.TokensPerMicroBatch * plan.Job.Batch.MicroBatches * batches;
-            var loss = await outcome.Task.WaitAsync(stop) / tokens;
-            return new(loss, tokens, batches, model.Vocabulary.Bytes is { } bytes ? loss / Math.Log(2) * tokens / CountBytes(bytes) : null);
+            var tokens = plan.Samples!.TargetsPerStep(plan.Job) * batches;
+            var measured = Measurement.Of(plan, await outcome.Task.WaitAsync(stop), batches);
+            return new(measured, tokens, batches, model.Vocabulary.Bytes is { } bytes ? measured.Loss / Math.Log(2) * tokens / CountBytes(bytes) : null);
         }
         finally
         {
@@ -117,7 +122,7 @@ public sealed class EvaluationRun : IDisposable
         }
     }
 
-    public void Dispose() => corpus.Dispose();
+    public void Dispose() => data.Dispose();
 
     /// <summary>As a training's, with the parameters alone from the checkpoint: the optimizer's state has no part in a loss.</summary>
     private StageExecutor CreateExecutor(int worker, int stage, Device device)
@@ -144,11 +149,18 @@ public sealed class EvaluationRun : IDisposable
         }
     }
 
+    /// <exception cref="BadInputException">The data are text, and the model has no tokenizer.</exception>
+    private static DataSettings WithTokenizer(TrainedModel model) => model.Job.Data is not TextDataSettings text ? model.Job.Data : text with
+    {
+        Tokenizer = model.Vocabulary.Tokenizer ?? throw new BadInputException(model.Vocabulary.Problem ??
+            "The model has no tokenizer, so no text can be evaluated; one comes along when a model is imported from a folder that has its files."),
+    };
+
     /// <summary>Of the text that the target tokens stand for.</summary>
     private long CountBytes(Func<long, int> bytes)
     {
-        var (samples, sum) = (plan.Samples!, 0L);
-        var tokens = new long[samples.TokensPerMicroBatch];
+        var (samples, sum) = ((ISamples<long>)plan.Samples!, 0L);
+        var tokens = new long[samples.SequencesPerMicroBatch * samples.Context];
         for (var index = 0; index < batches * plan.Job.Batch.MicroBatches; index++)
         {
             samples.Read(validation: true, index / plan.Job.Batch.MicroBatches, index % plan.Job.Batch.MicroBatches, targets: true, tokens);
@@ -159,11 +171,14 @@ public sealed class EvaluationRun : IDisposable
     }
 }
 
-/// <param name="Loss">Nats per token.</param>
-/// <param name="Tokens">Target tokens.</param>
+/// <param name="Measured">With the loss in nats per token where the data are tokens.</param>
+/// <param name="Tokens">Targets that count.</param>
 /// <param name="Batches">Of the job's size.</param>
 /// <param name="BitsPerByte">Null where it is not known how many bytes a token stands for.</param>
-public sealed record EvaluationResult(double Loss, long Tokens, int Batches, double? BitsPerByte)
+public sealed record EvaluationResult(Measurement Measured, long Tokens, int Batches, double? BitsPerByte)
 {
-    public double Perplexity => Math.Exp(Loss);
+    public double Loss => Measured.Loss;
+
+    /// <summary>Null where the data are real numbers.</summary>
+    public double? Perplexity => Measured.Rmse is null ? Math.Exp(Loss) : null;
 }

@@ -41,7 +41,7 @@ public sealed class GenerationRun
     /// <param name="prompts">Token ids.</param>
     /// <param name="tokens">The most to write behind each prompt.</param>
     /// <param name="stop">Ends the run; what has been written is returned.</param>
-    /// <exception cref="BadInputException">A prompt does not fit the model, or the checkpoint does not.</exception>
+    /// <exception cref="BadInputException">The model is not causal, a prompt does not fit it, or the checkpoint does not.</exception>
     /// <exception cref="StageException">A stage has failed, or stands still.</exception>
     public static async Task<GenerationResult> RunAsync(
         GenerationPlan plan, IReadOnlyList<IReadOnlyList<long>> prompts, int tokens, Sampling sampling, IGenerationObserver observer, CancellationToken stop)
@@ -69,8 +69,14 @@ public sealed class GenerationRun
         }
     }
 
+    /// <exception cref="BadInputException">The model is not causal, or a prompt does not fit it.</exception>
     private static void Check(GenerationPlan plan, IReadOnlyList<IReadOnlyList<long>> prompts)
     {
+        if (!plan.Model.IsCausal)
+        {
+            throw new BadInputException("The model sees all of its input at once, so it cannot write a text token by token; only a causal model can.");
+        }
+
         foreach (var (index, prompt) in prompts.Index())
         {
             var name = prompts.Count == 1 ? "The prompt" : $"Prompt {index + 1}";

@@ -39,7 +39,7 @@ public sealed record TokenVocabulary(
                 vocabulary = new(rows, null);
                 break;
             default:
-                vocabulary = OfFile(PathOf(manifest, folder, data), manifest, rows);
+                vocabulary = OfFile(PathOf(manifest, folder, (TextDataSettings)data), manifest, rows);
                 break;
         }
 
@@ -68,7 +68,7 @@ public sealed record TokenVocabulary(
         return new(Math.Min(tokenizer.Vocabulary, rows), tokenizer, null, tokenizer.EndOfText, path);
     }
 
-    private static string PathOf(Manifest manifest, string folder, DataSettings data) => TokenizerFiles.HaveTokenizer(manifest.TokenizerFiles)
+    private static string PathOf(Manifest manifest, string folder, TextDataSettings data) => TokenizerFiles.HaveTokenizer(manifest.TokenizerFiles)
         ? Path.Combine(folder, TokenizerFiles.Folder)
         : Path.GetFullPath(data.Tokenizer, manifest.Folder is { } then && Directory.Exists(then) ? then : Directory.GetCurrentDirectory());
 }

@@ -44,7 +44,7 @@ public sealed class TrainedModel
         var vocabulary = TokenVocabulary.Of(checkpoint, job.Data, rows);
         LibTorch.Load();
         var architecture = architectures.First(candidate => candidate.Name == job.Model.Architecture);
-        return new(checkpoint, job, vocabulary, architecture.Define(job.Model, rows));
+        return new(checkpoint, job, vocabulary, architecture.Define(job.Model, rows).At(manifest.Step));
     }
 
     /// <param name="stages">As many as the training had without it.</param>

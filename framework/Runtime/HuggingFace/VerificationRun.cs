@@ -66,7 +66,7 @@ internal sealed class VerificationRun : IDisposable
             stages[copy.Owner].AddTiedGradient(copy, stages[copy.Stage].TakeTiedGradient(copy));
         }
 
-        return stages[^1].TakeLoss() / targets;
+        return stages[^1].TakeLoss().Loss / targets;
     }
 
     public void Dispose()

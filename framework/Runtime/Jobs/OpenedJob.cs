@@ -17,15 +17,15 @@ public sealed class OpenedJob : IDisposable
         Settings = architectures.ToDictionary(architecture => architecture.Name, architecture => architecture.Settings, StringComparer.Ordinal);
         Folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         Job = JobFileReader.Read(path, overrides, Settings);
-        Corpus = new Corpus(Job.Data, Folder);
+        Data = Job.Data.Open(Folder);
         try
         {
-            Vocabulary = RowsOf(Job.Model, Corpus.Tokenizer);
-            Samples = new Samples(Corpus, Job);
+            Vocabulary = RowsOf(Job.Model, Data);
+            Samples = Data.Samples(Job);
         }
         catch
         {
-            Corpus.Dispose();
+            Data.Dispose();
             throw;
         }
 
@@ -40,18 +40,20 @@ public sealed class OpenedJob : IDisposable
     /// <summary>The record of settings of each known architecture.</summary>
     public IReadOnlyDictionary<string, Type> Settings { get; }
 
-    public Corpus Corpus { get; }
+    public IDataset Data { get; }
 
-    public Samples Samples { get; }
+    public ISamples Samples { get; }
 
-    /// <summary>Of the model: rows of its embedding.</summary>
+    /// <summary>Of the model: rows of its embedding; 0 where the data are real numbers.</summary>
     public int Vocabulary { get; }
 
     public ModelDefinition Model { get; }
 
-    public void Dispose() => Corpus.Dispose();
+    public void Dispose() => Data.Dispose();
 
-    private static int RowsOf(ModelSettings model, ITokenizer tokenizer) => model.Vocabulary is { } rows && rows < tokenizer.Vocabulary
-        ? throw new BadInputException($"model.vocabulary must be at least {tokenizer.Vocabulary}, the number of tokens of the tokenizer {tokenizer.Name}, not {rows}.")
-        : model.Vocabulary ?? tokenizer.Vocabulary;
+    private static int RowsOf(ModelSettings model, IDataset data) => model.Vocabulary is { } rows && rows < data.Vocabulary
+        ? throw new BadInputException(data.Tokenizer == "none"
+            ? $"model.vocabulary must be at least {data.Vocabulary}, the number of tokens of the data, not {rows}."
+            : $"model.vocabulary must be at least {data.Vocabulary}, the number of tokens of the tokenizer {data.Tokenizer}, not {rows}.")
+        : model.Vocabulary ?? data.Vocabulary ?? 0;
 }

@@ -25,7 +25,7 @@ internal sealed class LayerBench : IDisposable
     private readonly IReadOnlyList<Segment> segments;
 
     /// <param name="tied">Names of parameters that are copies of another layer's, and so have no optimizer.</param>
-    public LayerBench(ModelDefinition model, int index, IReadOnlySet<string> tied, JobFile job, Samples samples, Device device)
+    public LayerBench(ModelDefinition model, int index, IReadOnlySet<string> tied, JobFile job, ISamples samples, Device device)
     {
         this.device = device;
         pass = new Pass(job.Job.Seed, 1, 0, Training: true, Precision.Of(job.Precision.Compute)) { LossShare = 1.0 / job.Batch.MicroBatches };

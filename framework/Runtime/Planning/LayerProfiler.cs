@@ -12,7 +12,7 @@ namespace Pipeline.Runtime.Planning;
 
 /// <summary>Measures a model's layers one by one on the real device, through the code that trains them. Layers of the same kind are measured
 /// once. On a CPU as many other threads as the job has further stages do the same work meanwhile: cores share caches, memory and clock.</summary>
-public sealed class LayerProfiler(ModelDefinition model, JobFile job, Samples samples, Device device)
+public sealed class LayerProfiler(ModelDefinition model, JobFile job, ISamples samples, Device device)
 {
     private const int Warmup = 2;
     private const int FewestRounds = 5;

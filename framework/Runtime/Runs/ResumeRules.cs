@@ -31,6 +31,16 @@ internal static class ResumeRules
         }
     }
 
+    /// <summary>First of all: what else is compared depends on it.</summary>
+    /// <exception cref="BadInputException">The kind of data differs.</exception>
+    public static void CheckKind(JobFile then, JobFile now, string checkpoint)
+    {
+        if (then.Data.Kind != now.Data.Kind)
+        {
+            throw Changed($"data.kind = {now.Data.Kind}", $"kind = {then.Data.Kind}", checkpoint);
+        }
+    }
+
     /// <summary>An imported model has seen no data: what follows is free, and so is what the model does in training alone.</summary>
     /// <exception cref="BadInputException">Names the first key that differs, with both values.</exception>
     public static void CheckImport(JobFile then, JobFile now, string checkpoint)
@@ -51,7 +61,7 @@ internal static class ResumeRules
     }
 
     /// <summary>Files and tokenizer are compared by their content.</summary>
-    private static DataSettings Kept(DataSettings data) => data with { Files = [], Tokenizer = "", Cache = null };
+    private static DataSettings Kept(DataSettings data) => data is TextDataSettings text ? text with { Files = [], Tokenizer = "", Cache = null } : data;
 
     private static string[] Lines(object settings) => SettingsWriter.Write(settings).Split('\n');
 

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text.Json;
+using Pipeline.Runtime.Stages;
 
 namespace Pipeline.Runtime.Runs;
 
@@ -27,9 +29,11 @@ internal sealed class RunRecorder : IDisposable
 
     public double? FirstLoss { get; private set; }
 
-    public double? FinalLoss { get; private set; }
+    /// <summary>The last step that was not skipped.</summary>
+    public StepMetrics? Final { get; private set; }
 
-    public double? FinalValidationLoss { get; private set; }
+    /// <summary>The last step after which there was an evaluation with a finite loss.</summary>
+    public StepMetrics? FinalEvaluated { get; private set; }
 
     public long SkippedSteps { get; private set; }
 
@@ -44,8 +48,8 @@ internal sealed class RunRecorder : IDisposable
         metrics.WriteLine(JsonSerializer.Serialize(step, RunDirectory.Json));
         LastStep = step.Step;
         FirstLoss ??= step.Loss;
-        FinalLoss = step.Loss ?? FinalLoss;
-        FinalValidationLoss = step.ValidationLoss ?? FinalValidationLoss;
+        Final = step.Loss is null ? Final : step;
+        FinalEvaluated = step.ValidationLoss is null ? FinalEvaluated : step;
         SkippedSteps += step.Skipped ? 1 : 0;
         stepSeconds.Add(step.StepSeconds);
         tokensPerSecond.Add(step.TokensPerSecond);
@@ -53,9 +57,26 @@ internal sealed class RunRecorder : IDisposable
         observer.Step(step);
     }
 
-    public void Event(string kind, string message, double? loss = null, string? path = null)
+    /// <summary>An evaluation after the last step.</summary>
+    public void Evaluation(Measurement measured)
     {
-        var happened = new RunEvent(DateTimeOffset.UtcNow, kind, LastStep, message, loss, path);
+        string[] parts =
+        [
+            measured.FiniteLoss is { } loss ? Text($"{loss:F4}") : "not a finite number",
+            .. measured.Accuracy is { } accuracy ? [Text($"accuracy {accuracy:P2}")] : (string[])[],
+            .. measured.SequenceAccuracy is { } whole ? [Text($"whole sequences {whole:P2}")] : (string[])[],
+            .. measured.Rmse is { } rmse ? [Text($"RMSE {rmse:G4}")] : (string[])[],
+        ];
+        Record(new(
+            DateTimeOffset.UtcNow, "evaluation", LastStep, $"Validation loss after step {LastStep}: {string.Join(", ", parts)}.", measured.FiniteLoss,
+            Accuracy: measured.Accuracy, SequenceAccuracy: measured.SequenceAccuracy, Rmse: measured.Rmse));
+    }
+
+    public void Event(string kind, string message, double? loss = null, string? path = null) =>
+        Record(new(DateTimeOffset.UtcNow, kind, LastStep, message, loss, path));
+
+    private void Record(RunEvent happened)
+    {
         events.WriteLine(JsonSerializer.Serialize(happened, RunDirectory.Json));
         observer.Event(happened);
     }
@@ -88,6 +109,8 @@ internal sealed class RunRecorder : IDisposable
             }
         }
     }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture).Replace(" %", "%", StringComparison.Ordinal);
 
     private static StreamWriter Append(string path) => new(path, append: true) { AutoFlush = true };
 

@@ -3,13 +3,19 @@ using System.Text.Json.Serialization;
 namespace Pipeline.Runtime.Runs;
 
 /// <summary>One committed step: a line of metrics.jsonl.</summary>
-/// <param name="Loss">Mean over the target tokens of the whole batch; null when the step was skipped.</param>
+/// <param name="Loss">Mean over the targets of the whole batch, or over its sequences where the model's objective is; null when the step was skipped.</param>
 /// <param name="Skipped">Loss or gradient was not finite, so no stage applied the step.</param>
 /// <param name="ValidationLoss">Null when not measured after this step.</param>
 /// <param name="GradNorm">Global, before clipping; null when it is not finite.</param>
-/// <param name="Tokens">Target tokens of the step.</param>
+/// <param name="Tokens">Targets of the step that count.</param>
 /// <param name="StepSeconds">From the start of the step to its commit.</param>
 /// <param name="Bubble">The mean share of the step in which a stage was idle.</param>
+/// <param name="Accuracy">The share of the batch's targets that was predicted right; null where that is not counted.</param>
+/// <param name="SequenceAccuracy">The share of its sequences all of whose targets were.</param>
+/// <param name="Rmse">The root of the batch's mean squared error in a regression; null otherwise.</param>
+/// <param name="ValidationAccuracy">As <paramref name="Accuracy"/>, when measured after this step.</param>
+/// <param name="ValidationSequenceAccuracy">As <paramref name="SequenceAccuracy"/>, when measured after this step.</param>
+/// <param name="ValidationRmse">As <paramref name="Rmse"/>, when measured after this step.</param>
 public sealed record StepMetrics(
     long Step,
     long Epoch,
@@ -22,7 +28,13 @@ public sealed record StepMetrics(
     double StepSeconds,
     double TokensPerSecond,
     double Bubble,
-    IReadOnlyList<StageMetrics> Stages);
+    IReadOnlyList<StageMetrics> Stages,
+    double? Accuracy = null,
+    double? SequenceAccuracy = null,
+    double? Rmse = null,
+    double? ValidationAccuracy = null,
+    double? ValidationSequenceAccuracy = null,
+    double? ValidationRmse = null);
 
 /// <param name="Stage">The row of the schedule, with one or more chunks of the model.</param>
 /// <param name="Bubble">1 - busy / step.</param>
@@ -32,10 +44,20 @@ public sealed record StepMetrics(
 public sealed record StageMetrics(int Stage, double BusySeconds, double Bubble, double TransferSeconds, int PeakInFlight, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Replica = null);
 
 /// <summary>Anything else that happened: a line of events.jsonl.</summary>
-/// <param name="Kind">start, evaluation, checkpoint, warning, fault, end, import.</param>
+/// <param name="Kind">start, evaluation, growth, checkpoint, warning, fault, end, import.</param>
 /// <param name="Step">The last committed step.</param>
 /// <param name="Message">One plain sentence.</param>
-public sealed record RunEvent(DateTimeOffset Time, string Kind, long Step, string Message, double? Loss = null, string? Path = null);
+/// <param name="Accuracy">Of an evaluation, and so the following; null where it is not counted.</param>
+public sealed record RunEvent(
+    DateTimeOffset Time,
+    string Kind,
+    long Step,
+    string Message,
+    double? Loss = null,
+    string? Path = null,
+    double? Accuracy = null,
+    double? SequenceAccuracy = null,
+    double? Rmse = null);
 
 /// <summary>The run in numbers: summary.json, and what <c>--json</c> prints.</summary>
 /// <param name="Outcome">completed, interrupted or failed.</param>
@@ -49,6 +71,12 @@ public sealed record RunSummary(
     double? FirstLoss,
     double? FinalLoss,
     double? FinalValidationLoss,
+    double? FinalAccuracy,
+    double? FinalSequenceAccuracy,
+    double? FinalRmse,
+    double? FinalValidationAccuracy,
+    double? FinalValidationSequenceAccuracy,
+    double? FinalValidationRmse,
     long Parameters,
     long SkippedSteps,
     double Seconds,

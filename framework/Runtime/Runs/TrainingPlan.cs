@@ -42,10 +42,11 @@ public sealed class TrainingPlan : IDisposable
             Resumed = resume ? Newest(opened.Settings) : null;
             TokenizerFiles = Resumed is { Manifest.TokenizerFiles: { } files } && IsTheRuns(Path.Combine(Resumed.Directory, Checkpoints.TokenizerFiles.Folder))
                 ? files : null;
+            var model = opened.Model.At(Resumed?.Manifest.Step ?? 0);
             var layout = new JobLayout(opened, elsewhere ? CPU : Devices[0]);
             Schedule = layout.Schedule();
             CheckOrder();
-            Partition = new Partition(opened.Model, layout.Cut(Schedule));
+            Partition = new Partition(model, layout.Cut(Schedule));
         }
         catch
         {
@@ -72,9 +73,9 @@ public sealed class TrainingPlan : IDisposable
     /// <summary>Where the job file lies: what the data's paths are relative to.</summary>
     public string Folder => opened.Folder;
 
-    public Corpus Corpus => opened.Corpus;
+    public IDataset Data => opened.Data;
 
-    public Samples Samples => opened.Samples;
+    public ISamples Samples => opened.Samples;
 
     public int Vocabulary => opened.Vocabulary;
 
@@ -132,14 +133,20 @@ public sealed class TrainingPlan : IDisposable
         var newest = new CheckpointStore(Directory.Checkpoints, Job.Checkpoint.Keep).Newest(damage => warnings.Add($"A checkpoint was passed over: {damage}"))
             ?? throw new BadInputException(string.Join(' ', [$"--resume: there is no whole checkpoint in {Directory.Checkpoints}.", .. warnings]));
         var manifest = newest.Manifest;
-        if (!manifest.IsImport && (!manifest.Data.SequenceEqual(Corpus.Files) || manifest.Characters != Corpus.Tokenizer.Characters))
+        var then = JobFileReader.Parse(manifest.Job, newest.Directory, [], settings);
+        if (!manifest.IsImport)
+        {
+            ResumeRules.CheckKind(then, Job, newest.Directory);
+        }
+
+        if (!manifest.IsImport && (!manifest.Data.SequenceEqual(Data.Files) || manifest.Characters != Data.Characters))
         {
             throw new BadInputException($"--resume: the data are not those of {newest.Directory}{FirstDifference(manifest)}.");
         }
 
-        if (!manifest.IsImport && manifest.Tokenizer != Corpus.Tokenizer.Name)
+        if (!manifest.IsImport && manifest.Tokenizer != Data.Tokenizer)
         {
-            throw new BadInputException($"--resume: the tokenizer is {Corpus.Tokenizer.Name}, and {newest.Directory} was trained with {manifest.Tokenizer}.");
+            throw new BadInputException($"--resume: the tokenizer is {Data.Tokenizer}, and {newest.Directory} was trained with {manifest.Tokenizer}.");
         }
 
         if (manifest.Step >= Job.Job.Steps)
@@ -148,7 +155,6 @@ public sealed class TrainingPlan : IDisposable
                 $"--resume: {newest.Directory} is of step {manifest.Step}, and job.steps is {Job.Job.Steps}; to go on, job.steps must be greater.");
         }
 
-        var then = JobFileReader.Parse(manifest.Job, newest.Directory, [], settings);
         if (manifest.IsImport)
         {
             ResumeRules.CheckImport(then, Job, newest.Directory);
@@ -174,7 +180,7 @@ public sealed class TrainingPlan : IDisposable
     {
         try
         {
-            return TokenizerFile.Open(tokenizer).Name == Corpus.Tokenizer.Name;
+            return TokenizerFile.Open(tokenizer).Name == Data.Tokenizer;
         }
         catch (BadInputException)
         {
@@ -217,8 +223,8 @@ public sealed class TrainingPlan : IDisposable
 
     private string FirstDifference(Manifest manifest)
     {
-        var then = manifest.Data.Except(Corpus.Files).FirstOrDefault();
-        var now = Corpus.Files.Except(manifest.Data).FirstOrDefault();
+        var then = manifest.Data.Except(Data.Files).FirstOrDefault();
+        var now = Data.Files.Except(manifest.Data).FirstOrDefault();
         return (then ?? now) is { } file ? $" ({file.Path} has changed, or is in only one of the two)" : "";
     }
 }

@@ -33,13 +33,14 @@ internal sealed class FrameInbox
     }
 
     /// <summary>Takes a frame of the actor's own.</summary>
-    /// <exception cref="InvalidDataException">It does not have one tensor.</exception>
+    /// <exception cref="InvalidDataException">It has more or fewer tensors than its kind.</exception>
     public void Add(Frame frame)
     {
-        if (frame.Payload.Count != 1)
+        var expected = frame.Key.Kind == FrameKind.Carry ? 2 : 1;
+        if (frame.Payload.Count != expected)
         {
             frame.Dispose();
-            throw new InvalidDataException($"{frame.Key} came with {frame.Payload.Count} tensors, and 1 is expected");
+            throw new InvalidDataException($"{frame.Key} came with {frame.Payload.Count} tensors, and {expected} is expected");
         }
 
         frames.Add(frame.Key, frame);

@@ -15,6 +15,17 @@ internal static class HandOverContract
         }
     }
 
+    /// <returns>The tensor without history on a device, in the caller's scope; the one handed over is disposed.</returns>
+    /// <exception cref="InvalidDataException">As above.</exception>
+    public static Tensor Take(string what, Tensor handed, ScalarType type, IReadOnlyList<long> shape, Device device)
+    {
+        using (handed)
+        {
+            Check(what, handed, type, shape);
+            return handed.to(device).detach();
+        }
+    }
+
     /// <summary>Activations may have any shape whose first dimension is the micro-batch's; integers are tokens.</summary>
     /// <exception cref="InvalidDataException">As above.</exception>
     public static void CheckActivation(string what, Tensor got, ScalarType type, long sequences)

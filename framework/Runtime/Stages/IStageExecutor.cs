@@ -1,5 +1,6 @@
 using Pipeline.Core.Optimization;
 using Pipeline.Runtime.Replicas;
+using Pipeline.Tensors.Models;
 using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Stages;
@@ -28,15 +29,34 @@ public interface IStageExecutor : IDisposable
     /// with its shards, as soon as its gradients are whole.</param>
     void WeightGradient(int microBatch, Action<int, IReadOnlyList<Tensor>>? release = null);
 
-    /// <summary>A forward pass over validation data, of which nothing is kept but the loss. Where the job has averages of parameters, they are in the
-    /// parameters' place from here on.</summary>
-    Tensor? Evaluate(int batch, int microBatch, Tensor? input);
+    /// <summary>A forward pass over validation data, of which nothing is kept but the last pass's loss. Where the job has averages of parameters, they
+    /// are in the parameters' place from here on.</summary>
+    /// <param name="number">Which pass over the same micro-batch it is, from 0; always that where the model carries nothing.</param>
+    /// <param name="input">The output of the stage before; on the first stage what the pass before carries, null in the first pass.</param>
+    /// <returns>The stage's output; on the last stage what the pass carries to the next, null in the last pass.</returns>
+    Tensor? Evaluate(int batch, int microBatch, int number, Tensor? input);
+
+    /// <summary>A forward pass over a step's first micro-batch, the same on all replicas, in which layers adapt (<see cref="Layer.Adapt"/>).</summary>
+    /// <param name="input">As in <see cref="Forward"/>.</param>
+    /// <returns>The stage's output; null on the last stage.</returns>
+    Tensor? Adapt(long step, Tensor? input);
+
+    /// <summary>The stage with the layers of a model that takes this one's place (<see cref="ModelDefinition.At"/>), between two steps; this
+    /// executor is not used any more.</summary>
+    IStageExecutor Grown(ModelDefinition model);
+
+    /// <summary>On the last stage: what the slots of a micro-batch carry, for <see cref="SetCarry"/> on the first one.</summary>
+    IReadOnlyList<Tensor> TakeCarry(int microBatch);
+
+    /// <summary>On the first stage, where another is the last: what the slots of a micro-batch bring from the last step.</summary>
+    void SetCarry(int microBatch, IReadOnlyList<Tensor> carry);
 
     /// <summary>Parameters have their own values again.</summary>
     void EndEvaluation();
 
-    /// <summary>The summed losses of the micro-batches run since the last call, added in ascending order; 0 but on the last stage.</summary>
-    double TakeLoss();
+    /// <summary>The summed losses of the micro-batches run since the last call, added in ascending order, and how much was right; nothing but on the
+    /// last stage.</summary>
+    PassResult TakeLoss();
 
     /// <summary>The gradient of a tied copy on this stage; the copy has none afterwards.</summary>
     Tensor TakeTiedGradient(TiedCopy copy);

@@ -22,6 +22,7 @@ internal sealed class StageActor : ReceiveActor
     private readonly Dictionary<(FrameKind Kind, int Stage), int> credits = [];
     private readonly SortedDictionary<int, IStageExecutor> executors = [];
     private readonly TiedExchange ties;
+    private readonly CarryExchange carries;
     private readonly ReplicaExchange replicas;
     private readonly StageClock clock;
     private IReadOnlyList<ITensorLink?> links = [];
@@ -36,7 +37,8 @@ internal sealed class StageActor : ReceiveActor
     {
         this.setup = setup;
         clock = new(DeviceClock.Of(setup.Device), TimeProvider.System);   // on the actor's own thread, as all that follows
-        ties = new(setup, executors, inbox, clock, Send);
+        ties = new(setup, executors, inbox, clock, (key, tensor) => Send(key, [tensor]));
+        carries = new(setup, executors, inbox, Send);
         replicas = new(setup, executors);
         Receive<StartStage>(Start);
         Receive<RunStep>(message => message.Epoch == epoch, message =>
@@ -47,7 +49,13 @@ internal sealed class StageActor : ReceiveActor
         Receive<RunEvaluation>(message => message.Epoch == epoch, message =>
         {
             CheckCommitted(message.Step);
-            Begin(StagePass.Validation(message.Step, setup.Stages, setup.Schedule.Ranks.Count, message.Batches * setup.Schedule.MicroBatches));
+            Begin(StagePass.Validation(
+                message.Step, setup.Stages, setup.Schedule.Ranks.Count, message.Batches * setup.Schedule.MicroBatches, setup.Plan.Partition.Model.Carry?.Passes ?? 1));
+        });
+        Receive<AdaptStages>(message => message.Epoch == epoch, message =>
+        {
+            CheckCommitted(message.Step);
+            Begin(StagePass.Growing(message.Step));
         });
         Receive<CommitStep>(message => message.Epoch == epoch, Commit);
         Receive<SaveShard>(message => message.Epoch == epoch, Save);
@@ -107,11 +115,12 @@ internal sealed class StageActor : ReceiveActor
         (epoch, lastCommitted, links, report) = (message.Epoch, message.Step, message.Links, message.Report);
         foreach (var ((kind, stage), count) in setup.Credits.Where(edge => setup.Holds(new HandOver(edge.Key.Kind, edge.Key.Stage, 0).Sender)))
         {
-            credits[(FrameKey.KindOf(kind, evaluation: false), stage)] = count;
+            credits[(FrameKey.KindOf(kind, PassKind.Training), stage)] = count;
             if (kind == HandOverKind.Activation)
             {
                 // An evaluation runs groups of as many micro-batches as there are ranks: one group, and the first of the next.
                 credits[(FrameKind.ValidationActivation, stage)] = setup.Schedule.Ranks.Count + 1;
+                credits[(FrameKind.AdaptingActivation, stage)] = 1;
             }
         }
 
@@ -145,7 +154,7 @@ internal sealed class StageActor : ReceiveActor
             return;
         }
 
-        if (frame.Key.Kind != FrameKind.ValidationActivation)
+        if (frame.Key.Kind is < FrameKind.ValidationActivation or FrameKind.TiedGradient or FrameKind.TiedValue or FrameKind.Carry)
         {
             clock.Arrived(frame.Key, frame.SentAt);
         }
@@ -155,7 +164,7 @@ internal sealed class StageActor : ReceiveActor
 
     /// <summary>The actor can be waiting for a frame of this kind and stage.</summary>
     private bool IsExpected(FrameKey key) =>
-        key.Kind is >= FrameKind.Activation and <= FrameKind.TiedValue && key.Stage >= 0 && key.Stage < setup.Schedule.Stages && setup.Holds(key.Stage);
+        key.Kind is (>= FrameKind.Activation and <= FrameKind.TiedValue) or (>= FrameKind.Carry and <= FrameKind.AdaptingActivation) && key.Stage >= 0 && key.Stage < setup.Schedule.Stages && setup.Holds(key.Stage);
 
     private void Take(GradientsSummed message)
     {
@@ -185,7 +194,7 @@ internal sealed class StageActor : ReceiveActor
     /// <summary>Runs whatever has its inputs, until something is missing.</summary>
     private void Continue()
     {
-        while (pass is { } current && setup.Fence.Epoch == epoch && Refresh(current.Next))
+        while (pass is { } current && setup.Fence.Epoch == epoch && Refresh(current))
         {
             if (current.Next is not { } action)
             {
@@ -193,7 +202,7 @@ internal sealed class StageActor : ReceiveActor
                 return;
             }
 
-            if (Output(current, action) is { } output && !setup.Holds(output.Stage) && credits[(output.Kind, output.Stage)] == 0)
+            if (Output(current, action) is { } output && !setup.Holds(output.Stage) && credits.TryGetValue((output.Kind, output.Stage), out var room) && room == 0)
             {
                 Wait("waiting for room on the edge after", action, null);
                 return;
@@ -218,25 +227,34 @@ internal sealed class StageActor : ReceiveActor
     }
 
     /// <summary>The frame that an action needs; null where the stage reads its own data, begins the backward itself, or has all it needs.</summary>
-    private FrameKey? Input(StagePass current, PipelineAction action) =>
-        action.Needs(setup.Schedule.Stages) is { } needed ? FrameKey.Of(current.Step, current.Evaluation, needed) : null;
+    private FrameKey? Input(StagePass current, PipelineAction action) => action.Needs(setup.Schedule.Stages) is { } needed
+        ? FrameKey.Of(current.Step, current.Kind, needed)
+        : action.Stage == 0 && action.MicroBatch % current.Passes > 0 ? new(current.Step, FrameKind.ValidationCarry, 0, action.MicroBatch) : null;
 
     /// <summary>The frame that an action gives; null where it gives none.</summary>
-    private FrameKey? Output(StagePass current, PipelineAction action) =>
-        action.Gives(setup.Schedule.Stages) is { } given ? FrameKey.Of(current.Step, current.Evaluation, given) : null;
+    private FrameKey? Output(StagePass current, PipelineAction action) => action.Gives(setup.Schedule.Stages) is { } given
+        ? FrameKey.Of(current.Step, current.Kind, given)
+        : action.Stage == setup.Schedule.Stages - 1 && (action.MicroBatch + 1) % current.Passes > 0
+            ? new(current.Step, FrameKind.ValidationCarry, 0, action.MicroBatch + 1)
+            : null;
 
     private void Execute(StagePass current, PipelineAction action, Frame? input)
     {
-        if (input is not null && action.Needs(setup.Schedule.Stages)!.Value.Sender is var sender && !setup.Holds(sender))
+        if (input is not null && action.Needs(setup.Schedule.Stages) is { Sender: var sender } && !setup.Holds(sender))
         {
             LinkTo(sender).Send(new Credit(epoch, input.Key.Kind, action.Stage));
         }
 
         setup.Status.Set("running", action);
-        var result = current.Evaluation ? Evaluate(action, input?.Single) : Train(current.Step, action, input?.Single);
+        var result = current.Kind switch
+        {
+            PassKind.Training => Train(current.Step, action, input?.Single),
+            PassKind.Adapting => executors[action.Stage].Adapt(current.Step, input?.Single),
+            _ => Evaluate(current, action, input?.Single),
+        };
         if (Output(current, action) is { } output)
         {
-            Send(output, result!);
+            Send(output, [result!]);
         }
     }
 
@@ -267,16 +285,17 @@ internal sealed class StageActor : ReceiveActor
         }
     }
 
-    private Tensor? Evaluate(PipelineAction action, Tensor? input)
+    private Tensor? Evaluate(StagePass current, PipelineAction action, Tensor? input)
     {
-        var (batch, microBatch) = Math.DivRem(action.MicroBatch, setup.Schedule.MicroBatches);
-        return executors[action.Stage].Evaluate(batch, microBatch, input);
+        var (index, number) = Math.DivRem(action.MicroBatch, current.Passes);
+        var (batch, microBatch) = Math.DivRem(index, setup.Schedule.MicroBatches);
+        return executors[action.Stage].Evaluate(batch, microBatch, number, input);
     }
 
-    /// <summary>Hands a tensor to a stage: over an edge to another actor, which takes a credit where the edge has credits, or directly.</summary>
-    private void Send(FrameKey key, Tensor payload)
+    /// <summary>Hands tensors to a stage: over an edge to another actor, which takes a credit where the edge has credits, or directly.</summary>
+    private void Send(FrameKey key, IReadOnlyList<Tensor> payload)
     {
-        var frame = new Frame(epoch, key, [payload], Stopwatch.GetTimestamp());
+        var frame = new Frame(epoch, key, payload, Stopwatch.GetTimestamp());
         if (setup.Holds(key.Stage))
         {
             inbox.Add(frame);
@@ -295,7 +314,12 @@ internal sealed class StageActor : ReceiveActor
 
     private void End(StagePass current)
     {
-        if (current.Evaluation)
+        if (current.Kind is PassKind.Growing or PassKind.Adapting)
+        {
+            pass = null;
+            Adapt(current);
+        }
+        else if (current.Kind == PassKind.Validation)
         {
             pass = null;
             foreach (var executor in executors.Values)
@@ -304,7 +328,7 @@ internal sealed class StageActor : ReceiveActor
             }
 
             setup.Status.Set("ready");
-            report(new EvaluationDone(epoch, current.Step, setup.Worker, TakeLoss(), clock.TakeOptimizer()));
+            report(new EvaluationDone(epoch, current.Step, setup.Worker, TakeResult(), clock.TakeOptimizer()));
         }
         else if (HasTiedGradients(current) && HasSums())
         {
@@ -312,11 +336,34 @@ internal sealed class StageActor : ReceiveActor
             clock.Begin();
             var squares = executors.Values.SelectMany(executor => executor.GradientSquares()).ToArray();
             var products = setup.Plan.Job.Optimizer.IsLbfgs ? executors.Values.SelectMany(executor => executor.Products()).ToArray() : null;
-            var loss = TakeLoss();
+            var result = TakeResult();
             clock.EndBetween();
             setup.Status.Set("waiting for the commit of the step");
-            report(new StepReady(epoch, current.Step, setup.Worker, squares, loss, clock.TakeTimes(), products));
+            report(new StepReady(epoch, current.Step, setup.Worker, squares, result, clock.TakeTimes(), products));
         }
+    }
+
+    /// <summary>The next thing to do after the step that the stages are at: growing, adapting, reporting.</summary>
+    private void Adapt(StagePass done)
+    {
+        var model = setup.Plan.Partition.Model;
+        if (done.Kind == PassKind.Growing && model.GrowsAfter(done.Step))
+        {
+            setup.Status.Set("growing");
+            foreach (var stage in setup.Stages)
+            {
+                executors[stage] = executors[stage].Grown(model.At(done.Step));
+            }
+        }
+
+        if (done.Kind == PassKind.Growing && model.AdaptsAfter(done.Step))
+        {
+            Begin(StagePass.Adapting(done.Step, setup.Stages));
+            return;
+        }
+
+        setup.Status.Set("ready");
+        report(new StagesAdapted(epoch, done.Step, setup.Worker, clock.TakeOptimizer()));
     }
 
     private bool HasSums()
@@ -329,7 +376,7 @@ internal sealed class StageActor : ReceiveActor
         return replicas.IsSummed;
     }
 
-    private double TakeLoss() => executors.Values.Sum(executor => executor.TakeLoss());
+    private PassResult TakeResult() => PassResult.Sum(executors.Values.Select(executor => executor.TakeLoss()));
 
     /// <summary>The gradients of tied copies are with their owners, and what waited for them is on its way around the replicas.</summary>
     private bool HasTiedGradients(StagePass current)
@@ -368,6 +415,8 @@ internal sealed class StageActor : ReceiveActor
             {
                 Refreshed(stage);
             }
+
+            carries.Send(lastCommitted);
         }
 
         clock.EndOptimizer();
@@ -386,15 +435,16 @@ internal sealed class StageActor : ReceiveActor
 
     /// <summary>Sees to it that the stage of the next action has the parameters of the last commit; false while some are missing. At the end of
     /// a list all stages are to have them.</summary>
-    private bool Refresh(PipelineAction? next)
+    private bool Refresh(StagePass current)
     {
+        var next = current.Next;
         if (next is { } action ? !replicas.IsFreshOn(action.Stage) : !replicas.IsFresh)
         {
             Wait("waiting for the other replicas' parameters before", next, null);
             return false;
         }
 
-        if (ties.Refresh(lastCommitted, next?.Stage) is { } missing)
+        if ((ties.Refresh(lastCommitted, next?.Stage) ?? (current.Kind == PassKind.Training ? carries.Refresh(lastCommitted, next) : null)) is { } missing)
         {
             Wait("waiting in", next, missing);
             return false;
@@ -424,6 +474,7 @@ internal sealed class StageActor : ReceiveActor
 
         waitingSave = null;
         setup.Status.Set("saving");
+        using var scope = NewDisposeScope();
         var state = executors.Values.SelectMany(executor => executor.State()).ToArray();
         Shard? shard = null;
         if (state.Length > 0)

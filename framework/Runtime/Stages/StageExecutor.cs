@@ -13,6 +13,8 @@ namespace Pipeline.Runtime.Stages;
 /// <summary>Runs a stage's layers, forwards and backwards, with libtorch.</summary>
 public sealed class StageExecutor : IStageExecutor
 {
+    private readonly StagePlan plan;
+    private readonly int stage;
     private readonly JobFile job;
     private readonly ISamples? samples;
     private readonly int replica;
@@ -23,59 +25,66 @@ public sealed class StageExecutor : IStageExecutor
     private readonly Objective objective;
     private readonly bool first;
     private readonly bool last;
-    private readonly List<Layer> layers = [];
+    private readonly StageParameters parameters;
+    private readonly StageCarries? carries;
+    private readonly int evaluationPasses;
     private readonly IReadOnlyList<Segment> segments;
-    private readonly List<Parameter> owned = [];
-    private readonly List<IReadOnlyList<Parameter>> ownedByLayer = [];
-    private readonly Dictionary<TiedCopy, Parameter> copies = [];
     private readonly ConstantWeights weights = new();
     private readonly StageOptimizer optimizer;
     private readonly Tensor lossGradient;
     private readonly Dictionary<int, MicroBatchGraph> inFlight = [];
     private readonly SortedDictionary<int, Tensor> losses = [];
+    private readonly Dictionary<(long Batch, int MicroBatch), Tensor> scores = [];   // integers: their order does not matter
 
     /// <param name="replica">Which share of the micro-batches it runs: they are counted from the replica's first.</param>
     public StageExecutor(StagePlan plan, int stage, int replica, Device device)
     {
-        var partition = plan.Partition;
+        (this.plan, this.stage) = (plan, stage);
+        var (partition, model) = (plan.Partition, plan.Partition.Model);
         job = plan.Job;
         samples = plan.Samples;
         this.replica = replica;
         firstMicroBatch = replica * job.MicroBatchesPerReplica;
         this.device = device;
         compute = Precision.Of(job.Precision.Compute);
-        handOver = partition.Model.ResidualInFloat32 ? ScalarType.Float32 : compute;
-        objective = partition.Model.Objective;
+        handOver = model.ResidualInFloat32 ? ScalarType.Float32 : compute;
+        objective = model.Objective;
         first = stage == 0;
         last = stage == partition.Stages - 1;
-        var (start, count) = partition.Cuts[stage].GetOffsetAndLength(partition.Model.Layers.Count);
-        for (var index = start; index < start + count; index++)
-        {
-            layers.Add(Build(partition, index));
-        }
-
-        segments = Segment.Cut(layers, start, partition.Model.Layers.Count, new RecomputeRule(job.Parallel.Recompute), last ? Loss : (output, _) => output);
+        parameters = new(partition, stage, job.Job.Seed, Precision.Of(job.Precision.Parameters), device);
+        evaluationPasses = model.Carry?.Passes ?? 1;
+        carries = model.Carry is { } carry && (first || last)
+            ? new(carry, SequencesPerMicroBatch, job.MicroBatchesPerReplica, firstMicroBatch, handOver, device)
+            : null;
+        segments = Segment.Cut(
+            parameters.Layers, partition.Cuts[stage].Start.Value, model.Layers.Count, new RecomputeRule(job.Parallel.Recompute), last ? Loss : (output, _) => output);
         if (job.Parallel.Replicas > 1)
         {
             var tied = partition.TiedCopies.Select(copy => copy.Parameter.Name).ToHashSet(StringComparer.Ordinal);
-            var exchanged = ownedByLayer.Select(layer => layer.Where(parameter => !parameter.Definition.IsFixed).ToArray()).ToArray();
+            var exchanged = parameters.OwnedByLayer.Select(layer => layer.Where(parameter => !parameter.Definition.IsFixed).ToArray()).ToArray();
             Buckets = new(exchanged, parameter => tied.Contains(parameter.Name), new(job.Parallel.Replicas, replica), job.Parallel.ShardsOptimizer, weights.Clear);
         }
 
-        optimizer = new(owned, copies.Values, Buckets, job);
-        // The one division by the number of target tokens: the gradient that the summed loss starts its backward with.
-        lossGradient = tensor(1f / (job.Batch.MicroBatches * job.TokensPerMicroBatch), device: device).DetachFromDisposeScope();
+        optimizer = new(parameters.Owned, parameters.Copies, Buckets, job);
+        // The one division by the number of targets or sequences: the gradient that the summed loss starts its backward with.
+        var units = last ? plan.LossDivisor : 1;
+        lossGradient = (compute == ScalarType.Float64 ? tensor(1.0 / units, device: device) : tensor(1f / units, device: device)).DetachFromDisposeScope();
     }
 
     public int InFlight => inFlight.Count;
 
     public StageBuckets? Buckets { get; }
 
+    private int SequencesPerMicroBatch => job.SequencesPerMicroBatch;
+
     public Tensor? Forward(long step, int microBatch, Tensor? input)
     {
         using var scope = NewDisposeScope();
-        var pass = WithStarts(
-            new(job.Job.Seed, step, firstMicroBatch + microBatch, Training: true, compute) { LossShare = 1.0 / job.Batch.MicroBatches });
+        var pass = WithStarts(new(job.Job.Seed, step, firstMicroBatch + microBatch, Training: true, compute)
+        {
+            LossShare = 1.0 / job.Batch.MicroBatches,
+            Carry = carries?[microBatch],
+        });
         pass.DocumentStarts?.DetachFromDisposeScope();   // the graph disposes it
         inFlight.Add(microBatch, new(pass, weights));
         var output = inFlight[microBatch].Forward(segments, Input(pass, microBatch, input));
@@ -94,7 +103,8 @@ public sealed class StageExecutor : IStageExecutor
         using var scope = NewDisposeScope();
         var graph = inFlight[microBatch];
         var (type, shape) = graph.Output;
-        var inputGradient = graph.InputGradient(gradient is null ? lossGradient : Take(gradient, $"the gradient of micro-batch {microBatch}", type, shape));
+        var inputGradient = graph.InputGradient(
+            gradient is null ? lossGradient : HandOverContract.Take($"the gradient of micro-batch {microBatch}", gradient, type, shape, device));
         return first ? null : inputGradient!.DetachFromDisposeScope();
     }
 
@@ -105,7 +115,7 @@ public sealed class StageExecutor : IStageExecutor
         graph.WeightGradient(release is null ? null : Buckets!.Release(graph.Weights, release));
     }
 
-    public Tensor? Evaluate(int batch, int microBatch, Tensor? input)
+    public Tensor? Evaluate(int batch, int microBatch, int number, Tensor? input)
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
@@ -114,16 +124,22 @@ public sealed class StageExecutor : IStageExecutor
             weights.Clear();
         }
 
-        var pass = WithStarts(new(job.Job.Seed, batch, firstMicroBatch + microBatch, Training: false, compute));
-        var output = segments
-            .Aggregate(Input(pass, microBatch, input), (value, segment) => segment.Run(value, pass))
-            .DetachFromDisposeScope();
+        var carried = first && number > 0 ? HandOverContract.Take(
+            $"what validation micro-batch {microBatch} carries", input!, handOver, [SequencesPerMicroBatch, .. plan.Partition.Model.Carry!.Shape], device) : null;
+        using var carry = carries?.InEvaluation(carried?.DetachFromDisposeScope(), number);
+        var pass = WithStarts(new(job.Job.Seed, batch, firstMicroBatch + microBatch, Training: false, compute) { Carry = carry });
+        var output = segments.Aggregate(Input(pass, microBatch, first ? null : input), (value, segment) => segment.Run(value, pass));
         if (!last)
         {
-            return output;
+            return output.DetachFromDisposeScope();
         }
 
-        losses.Add((batch * job.Batch.MicroBatches) + microBatch, output);
+        if (number < evaluationPasses - 1)
+        {
+            return carry!.Next!.State!.alias().DetachFromDisposeScope();
+        }
+
+        losses.Add((batch * job.Batch.MicroBatches) + microBatch, output.DetachFromDisposeScope());
         return null;
     }
 
@@ -135,46 +151,81 @@ public sealed class StageExecutor : IStageExecutor
         }
     }
 
-    public double TakeLoss()
+    public PassResult TakeLoss()
     {
-        var sum = 0.0;
+        var result = default(PassResult);
         foreach (var loss in losses.Values)
         {
-            sum += loss.item<float>();
+            using var wide = loss.to(ScalarType.Float64);
+            result += new PassResult(wide.item<double>());
             loss.Dispose();
         }
 
+        foreach (var score in scores.Values)
+        {
+            var counts = score.cpu();   // itself on a CPU
+            result += new PassResult(0, counts.ReadCpuInt64(0), counts.ReadCpuInt64(1), samples!.TargetsPerMicroBatch, samples!.SequencesPerMicroBatch);
+            counts.Dispose();
+            score.Dispose();
+        }
+
         losses.Clear();
-        return sum;
+        scores.Clear();
+        return result;
     }
 
-    public Tensor TakeTiedGradient(TiedCopy copy)
-    {
-        var parameter = copies[copy];
-        var gradient = Gradient(parameter);
-        parameter.ClearGradient();
-        return gradient;
-    }
-
-    public void AddTiedGradient(TiedCopy copy, Tensor gradient)
+    public Tensor? Adapt(long step, Tensor? input)
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        Arithmetic.AddTo(Gradient(Owned(copy)), TakeTied(copy, gradient, "gradient"));
+        var pass = WithStarts(new(job.Job.Seed, step, MicroBatch: 0, Training: false, compute));
+        var value = Input(pass, 0, input);
+        var changed = new List<string>();
+        foreach (var layer in parameters.Layers)
+        {
+            changed.AddRange(layer.Adapt(value, pass));
+            value = layer.Forward(value, pass);
+        }
+
+        weights.Clear();
+        optimizer.Reset(changed);
+        return last ? null : value.DetachFromDisposeScope();
     }
 
-    public Tensor TiedValue(TiedCopy copy)
+    public IStageExecutor Grown(ModelDefinition model)
     {
+        var grown = new StageExecutor(plan with { Partition = new(model, plan.Partition.Cuts) }, stage, replica, device);
+        using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        return Owned(copy).Value.clone();
+        var before = Everything().Concat(Copies()).ToDictionary(entry => entry.Name, entry => entry.Value, StringComparer.Ordinal);
+        var changed = model.Layers.Take(plan.Partition.Cuts[stage]).SelectMany(layer => layer.Grow?.Invoke(before) ?? new Dictionary<string, Tensor>())
+            .DistinctBy(entry => entry.Key).ToDictionary(StringComparer.Ordinal);
+        grown.Restore((name, value) =>
+        {
+            if (changed.TryGetValue(name, out var made) || (before.TryGetValue(name, out made) && made.shape.SequenceEqual(value.shape)))
+            {
+                value.copy_(made);   // else optimizer's state of what has another shape now: it starts again
+            }
+        });
+        grown.optimizer.Reset(changed.Keys);
+        Dispose();
+        return grown;
     }
+
+    public IReadOnlyList<Tensor> TakeCarry(int microBatch) => carries!.Copy(microBatch);
+
+    public void SetCarry(int microBatch, IReadOnlyList<Tensor> carry) => carries!.Set(microBatch, carry);
+
+    public Tensor TakeTiedGradient(TiedCopy copy) => parameters.TakeGradient(copy);
+
+    public void AddTiedGradient(TiedCopy copy, Tensor gradient) => parameters.AddGradient(copy, gradient);
+
+    public Tensor TiedValue(TiedCopy copy) => parameters.ValueFor(copy);
 
     public void SetTiedValue(TiedCopy copy, Tensor value)
     {
-        using var scope = NewDisposeScope();
-        using var noGradient = no_grad();
-        copies[copy].Value.copy_(TakeTied(copy, value, "value"));
-        optimizer.Averages.Follow(copies[copy]);
+        parameters.SetValue(copy, value);
+        optimizer.Averages.Follow(parameters.Memory[copy.Parameter.Name]);
         weights.Clear();
     }
 
@@ -187,28 +238,33 @@ public sealed class StageExecutor : IStageExecutor
         if (optimizer.Apply(step, gradientScale, move))
         {
             weights.Clear();
+            if (last)
+            {
+                carries?.Commit();
+            }
         }
 
-        foreach (var parameter in owned.Concat(copies.Values))
-        {
-            parameter.ClearGradient();
-        }
-
+        parameters.ClearGradients();
         Buckets?.ClearSums();
     }
 
     public void UpdateAverages() => optimizer.UpdateAverages();
 
-    public IReadOnlyList<(string Name, Tensor Value)> State() => replica == 0 ? Everything() : job.Parallel.ShardsOptimizer ? [.. optimizer.State] : [];
+    public IReadOnlyList<(string Name, Tensor Value)> State() =>
+    [
+        .. replica == 0 ? Everything() : job.Parallel.ShardsOptimizer ? optimizer.State : [],
+        .. last && carries is not null ? carries.State() : [],
+    ];
 
     public void Restore(Action<string, Tensor> read)
     {
         using var noGradient = no_grad();
-        foreach (var (name, value) in Everything().Concat(copies.Values.Select(copy => (copy.Name, copy.Value))).Concat(Averages(copies.Values)))
+        foreach (var (name, value) in Everything().Concat(Copies()))
         {
             read(name, value);
         }
 
+        carries?.Restore(read);
         weights.Clear();
     }
 
@@ -224,49 +280,30 @@ public sealed class StageExecutor : IStageExecutor
             loss.Dispose();
         }
 
-        Buckets?.Dispose();
-        optimizer.Dispose();
-        foreach (var parameter in owned.Concat(copies.Values))
+        foreach (var score in scores.Values)
         {
-            parameter.ClearGradient();
-            parameter.Dispose();
+            score.Dispose();
         }
 
+        Buckets?.Dispose();
+        optimizer.Dispose();
+        parameters.Dispose();
+        carries?.Dispose();
         weights.Dispose();
         lossGradient.Dispose();
     }
 
-    private IReadOnlyList<(string Name, Tensor Value)> Everything() =>
-        [.. owned.Select(parameter => (parameter.Name, parameter.Value)), .. optimizer.State, .. Averages(owned)];
+    private IEnumerable<(string Name, Tensor Value)> Everything() =>
+        [.. parameters.Owned.Select(parameter => (parameter.Name, parameter.Value)), .. optimizer.State, .. Averages(parameters.Owned)];
+
+    /// <summary>Of tied parameters that another stage owns.</summary>
+    private IEnumerable<(string Name, Tensor Value)> Copies() =>
+        [.. parameters.Copies.Select(copy => (copy.Name, copy.Value)), .. Averages(parameters.Copies)];
 
     private IEnumerable<(string Name, Tensor Value)> Averages(IEnumerable<Parameter> parameters) =>
         from parameter in parameters
         where optimizer.Averages[parameter] is not null
         select ($"{Checkpoint.AveragePrefix}{parameter.Name}", optimizer.Averages[parameter]!);
-
-    private Layer Build(Partition partition, int index)
-    {
-        var mine = new List<Parameter>();
-        ownedByLayer.Add(mine);
-        var values = new Dictionary<string, Tensor>(StringComparer.Ordinal);
-        foreach (var definition in partition.Model.Layers[index].Parameters)
-        {
-            var parameter = new Parameter(definition, job.Job.Seed, Precision.Of(job.Precision.Parameters), device);
-            if (partition.TiedCopies.FirstOrDefault(copy => copy.Layer == index && copy.Parameter == definition) is { } tied)
-            {
-                copies.Add(tied, parameter);
-            }
-            else
-            {
-                owned.Add(parameter);
-                mine.Add(parameter);
-            }
-
-            values.Add(definition.Name, parameter.Value);
-        }
-
-        return partition.Model.Layers[index].Build(values);
-    }
 
     /// <summary>What the stage before handed over, or the data.</summary>
     private Tensor Input(Pass pass, int microBatch, Tensor? handed)
@@ -279,34 +316,36 @@ public sealed class StageExecutor : IStageExecutor
         using (handed)
         {
             HandOverContract.CheckActivation(
-                $"the activation of{(pass.Training ? "" : " validation")} micro-batch {microBatch}", handed, handOver, job.Batch.Sequences / job.Batch.MicroBatches);
+                $"the activation of{(pass.Training ? "" : " validation")} micro-batch {microBatch}", handed, handOver, SequencesPerMicroBatch);
             return handed.to(device).detach();
         }
     }
 
-    private Tensor Loss(Tensor output, Pass pass) => objective.Loss(output, Read(pass, targets: true), pass);
+    private Tensor Loss(Tensor output, Pass pass)
+    {
+        var targets = Read(pass, targets: true);
+        Score(output, targets, pass);
+        return objective.Loss(output, targets, pass);
+    }
+
+    /// <summary>Counts what is right where the kind of data is scored: once, not again when a pass is recomputed, and of the passes of an evaluation
+    /// after the last.</summary>
+    private void Score(Tensor output, Tensor targets, Pass pass)
+    {
+        var isFinal = pass.Training || (pass.Carry?.Passes[0] ?? 0) == evaluationPasses - 1;
+        if (job.Data.IsScored && isFinal && !scores.ContainsKey((pass.Step, pass.MicroBatch)))
+        {
+            using var noGradient = no_grad();
+            if (objective.Score(output, targets) is { } score)
+            {
+                scores.Add((pass.Step, pass.MicroBatch), score.DetachFromDisposeScope());
+            }
+        }
+    }
 
     private Tensor Read(Pass pass, bool targets) => samples!.Read(!pass.Training, pass.Step, pass.MicroBatch, targets, device);
 
-    private Pass WithStarts(Pass pass) => job.Data.ResetAtDocuments
+    private Pass WithStarts(Pass pass) => job.Data.ResetsAtDocuments
         ? pass with { DocumentStarts = samples!.ReadStarts(!pass.Training, pass.Step, pass.MicroBatch, device) }
         : pass;
-
-    private Tensor TakeTied(TiedCopy copy, Tensor handed, string what) =>
-        Take(handed, $"the {what} of tied copy {copy.Index}", Precision.Of(job.Precision.Parameters), copy.Parameter.Shape);
-
-    /// <summary>A tensor that was handed over, on this stage's device and in this scope.</summary>
-    private Tensor Take(Tensor handed, string what, ScalarType type, IReadOnlyList<long> shape)
-    {
-        using (handed)
-        {
-            HandOverContract.Check(what, handed, type, shape);
-            return handed.to(device).detach();
-        }
-    }
-
-    private Parameter Owned(TiedCopy copy) => owned.First(parameter => parameter.Name == copy.Parameter.Name);
-
-    private static Tensor Gradient(Parameter parameter) => parameter.Gradient
-        ?? throw new InvalidOperationException($"no gradient reached the parameter {parameter.Name}");
 }

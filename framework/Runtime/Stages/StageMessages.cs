@@ -30,6 +30,9 @@ internal sealed record CommitStep(long Epoch, long Step, double? GradientScale, 
 /// <param name="Step">The step after which the evaluation takes place; 0 before the first.</param>
 internal sealed record RunEvaluation(long Epoch, long Step, int Batches) : IControlMessage;
 
+/// <summary>After a step: the model grows, or its layers adapt, or both.</summary>
+internal sealed record AdaptStages(long Epoch, long Step) : IControlMessage;
+
 /// <param name="Directory">An existing folder for the stage's shard.</param>
 internal sealed record SaveShard(long Epoch, long Step, string Directory) : IControlMessage;
 
@@ -38,15 +41,18 @@ internal sealed record SaveShard(long Epoch, long Step, string Directory) : ICon
 internal sealed record StageStarted(long Epoch, int Worker) : IControlMessage;
 
 /// <summary>The worker's part of the step is done and waits for the commit.</summary>
-/// <param name="Loss">Summed over all target tokens, from the last stage; 0 from the others.</param>
+/// <param name="Result">From the last stage; nothing from the others.</param>
 /// <param name="Products">As <see cref="IStageExecutor.Products"/>; null with another optimizer than L-BFGS.</param>
 internal sealed record StepReady(
-    long Epoch, long Step, int Worker, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, double Loss, StageTimes Times,
+    long Epoch, long Step, int Worker, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, PassResult Result, StageTimes Times,
     IReadOnlyList<KeyValuePair<string, IReadOnlyList<double>>>? Products = null) : IControlMessage;
 
-/// <param name="Loss">Summed, from the last stage; 0 from the others.</param>
+/// <param name="Result">From the last stage; nothing from the others.</param>
 /// <param name="Optimizer">As in <see cref="StageTimes"/>.</param>
-internal sealed record EvaluationDone(long Epoch, long Step, int Worker, double Loss, Interval? Optimizer) : IControlMessage;
+internal sealed record EvaluationDone(long Epoch, long Step, int Worker, PassResult Result, Interval? Optimizer) : IControlMessage;
+
+/// <param name="Optimizer">As in <see cref="StageTimes"/>.</param>
+internal sealed record StagesAdapted(long Epoch, long Step, int Worker, Interval? Optimizer) : IControlMessage;
 
 /// <param name="Shard">Null where the worker had nothing to save.</param>
 /// <param name="Optimizer">As in <see cref="StageTimes"/>.</param>

@@ -87,7 +87,7 @@ internal sealed class StageOptimizer : IDisposable
     }
 
     /// <summary>Parameters have got values of another meaning: their moments are zero again, and their averages begin at the values. L-BFGS forgets all by
-    /// <see cref="Lbfgs.Reset"/>.</summary>
+    /// <see cref="Lbfgs.Stop"/>.</summary>
     /// <param name="parameters">Names.</param>
     public void Reset(IReadOnlyCollection<string> parameters)
     {

@@ -2,14 +2,17 @@ using Pipeline.Core.Schedules;
 
 namespace Pipeline.Runtime.Stages;
 
-/// <summary>A list of actions under way on a stage actor: a training step, or the forwards of an evaluation.</summary>
-internal sealed class StagePass(long step, bool evaluation, IReadOnlyList<PipelineAction> actions)
+/// <summary>A list of actions under way on a stage actor: a training step, or the forwards of an evaluation or of layers that adapt.</summary>
+internal sealed class StagePass(long step, PassKind kind, IReadOnlyList<PipelineAction> actions, int passes = 1)
 {
     private int position;
 
     public long Step => step;
 
-    public bool Evaluation => evaluation;
+    public PassKind Kind => kind;
+
+    /// <summary>How often each micro-batch goes through the model.</summary>
+    public int Passes => passes;
 
     /// <summary>The next action; null when the list is done.</summary>
     public PipelineAction? Next => position < actions.Count ? actions[position] : null;
@@ -20,19 +23,33 @@ internal sealed class StagePass(long step, bool evaluation, IReadOnlyList<Pipeli
     /// <summary>Those of the parameters owned here have all come and been added.</summary>
     public bool TiedGradientsAdded { get; set; }
 
-    public static StagePass Training(long step, IReadOnlyList<PipelineAction> actions) => new(step, false, actions);
+    public static StagePass Training(long step, IReadOnlyList<PipelineAction> actions) => new(step, PassKind.Training, actions);
 
     /// <summary>Forwards alone, in groups of as many micro-batches as there are ranks, so that all of them have work although each may hold
-    /// several stages. Groups, then stages, then micro-batches: in this order every input comes before its use on all ranks.</summary>
+    /// several stages. Groups, then passes, then stages, then micro-batches: in this order every input comes before its use on all ranks. An action's
+    /// micro-batch counts the passes over each.</summary>
     /// <param name="stages">Of the actor.</param>
     /// <param name="microBatches">Of the whole evaluation.</param>
-    public static StagePass Validation(long step, IReadOnlyList<int> stages, int ranks, int microBatches) => new(step, true,
-    [
-        .. from first in Enumerable.Range(0, (microBatches + ranks - 1) / ranks).Select(index => index * ranks)
-           from stage in stages
-           from microBatch in Enumerable.Range(first, Math.Min(ranks, microBatches - first))
-           select PipelineAction.Forward(stage, microBatch),
-    ]);
+    /// <param name="passes">Over each micro-batch.</param>
+    public static StagePass Validation(long step, IReadOnlyList<int> stages, int ranks, int microBatches, int passes) => new(
+        step,
+        PassKind.Validation,
+        [
+            .. from first in Enumerable.Range(0, (microBatches + ranks - 1) / ranks).Select(index => index * ranks)
+               from pass in Enumerable.Range(0, passes)
+               from stage in stages
+               from microBatch in Enumerable.Range(first, Math.Min(ranks, microBatches - first))
+               select PipelineAction.Forward(stage, (microBatch * passes) + pass),
+        ],
+        passes);
+
+    /// <summary>Nothing but the growing of the actor's stages.</summary>
+    public static StagePass Growing(long step) => new(step, PassKind.Growing, []);
+
+    /// <summary>One micro-batch, for layers to adapt to.</summary>
+    /// <param name="stages">Of the actor.</param>
+    public static StagePass Adapting(long step, IReadOnlyList<int> stages) =>
+        new(step, PassKind.Adapting, [.. stages.Select(stage => PipelineAction.Forward(stage, 0))]);
 
     public void Advance() => position++;
 }

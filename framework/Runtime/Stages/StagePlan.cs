@@ -12,14 +12,18 @@ namespace Pipeline.Runtime.Stages;
 /// <param name="Resumed">What the run continues from; null when it starts anew.</param>
 public sealed record StagePlan(JobFile Job, Schedule Schedule, Partition Partition, ISamples? Samples, Checkpoint? Resumed)
 {
+    /// <summary>What the summed loss of a whole step is divided by, where there are samples.</summary>
+    public long LossDivisor => Partition.Model.Objective.IsPerSequence ? Job.Batch.Sequences : Samples!.TargetsPerStep(Job);
+
     public Workers Workers => new(Schedule.Ranks.Count, Job.Parallel.Replicas);
 
     /// <summary>The pairs of workers that hand each other tensors, the lower number first: neighbours in the pipeline, the owner of a tied
-    /// parameter and its copies, and the replicas of a stage in a ring.</summary>
+    /// parameter and its copies, the last stage and the first where slots carry something, and the replicas of a stage in a ring.</summary>
     public IReadOnlySet<(int Low, int High)> Links()
     {
         var neighbours = Enumerable.Range(1, Schedule.Stages - 1).Select(stage => (stage - 1, stage));
         var ranks = neighbours.Concat(Partition.TiedCopies.Select(copy => (copy.Owner, copy.Stage)))
+            .Concat(Partition.Model.Carry is null ? [] : [(0, Schedule.Stages - 1)])
             .Select(pair => (Schedule.RankOf(pair.Item1), Schedule.RankOf(pair.Item2))).ToArray();
         var workers = Workers;
         var links = new HashSet<(int, int)>();

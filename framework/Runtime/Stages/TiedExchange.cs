@@ -10,7 +10,7 @@ namespace Pipeline.Runtime.Stages;
 internal sealed class TiedExchange(
     StageSetup setup, IReadOnlyDictionary<int, IStageExecutor> executors, FrameInbox inbox, StageClock clock, Action<FrameKey, Tensor> send)
 {
-    private readonly TiedCopy[] updated = [.. setup.TiedCopies.Where(copy => !copy.Parameter.IsFixed)];
+    private readonly TiedCopy[] updated = [.. setup.TiedCopies.Where(copy => !copy.SharesMemory && !copy.Parameter.IsFixed)];   // with memory of their own
     private readonly List<TiedCopy> stale = [];
 
     /// <summary>Sends the gradients of copies to their owners, and adds those of the parameters owned here, in the order of copies whoever
@@ -21,13 +21,13 @@ internal sealed class TiedExchange(
         if (!pass.TiedGradientsSent)
         {
             pass.TiedGradientsSent = true;
-            foreach (var copy in updated.Where(copy => setup.Holds(copy.Stage) && !setup.Holds(copy.Owner)))
+            foreach (var copy in setup.TiedCopies.Where(copy => copy.HasGradient && setup.Holds(copy.Stage) && !setup.Holds(copy.Owner)))
             {
                 send(GradientKey(pass, copy), executors[copy.Stage].TakeTiedGradient(copy));
             }
         }
 
-        var owned = updated.Where(copy => setup.Holds(copy.Owner));
+        var owned = setup.TiedCopies.Where(copy => copy.HasGradient && setup.Holds(copy.Owner));
         foreach (var copy in owned.Where(copy => !setup.Holds(copy.Stage)))
         {
             if (GradientKey(pass, copy) is var key && !inbox.Contains(key))

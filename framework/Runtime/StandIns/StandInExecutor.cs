@@ -3,6 +3,7 @@ using Pipeline.Core.Optimization;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.Stages;
+using Pipeline.Tensors.Models;
 using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.StandIns;
@@ -30,13 +31,13 @@ internal sealed partial class StandInExecutor(Schedule schedule, ActionTimes sec
         alive.Remove(microBatch);
     }
 
-    public Tensor? Evaluate(int batch, int microBatch, Tensor? input) => Take(seconds.Forward[stage], input, stage == schedule.Stages - 1);
+    public Tensor? Evaluate(int batch, int microBatch, int number, Tensor? input) => Take(seconds.Forward[stage], input, stage == schedule.Stages - 1);
 
     public void EndEvaluation()
     {
     }
 
-    public double TakeLoss() => 0;
+    public PassResult TakeLoss() => default;
 
     /// <summary>Each of a rank's stages takes an equal part of the rank's optimizer.</summary>
     public void Apply(long step, double? gradientScale, LbfgsMove? move = null)
@@ -58,6 +59,14 @@ internal sealed partial class StandInExecutor(Schedule schedule, ActionTimes sec
     public void Restore(Action<string, Tensor> read)
     {
     }
+
+    public Tensor? Adapt(long step, Tensor? input) => throw NoParameters();
+
+    public IStageExecutor Grown(ModelDefinition model) => throw NoParameters();
+
+    public IReadOnlyList<Tensor> TakeCarry(int microBatch) => throw NoParameters();
+
+    public void SetCarry(int microBatch, IReadOnlyList<Tensor> carry) => throw NoParameters();
 
     public Tensor TakeTiedGradient(TiedCopy copy) => throw NoParameters();
 

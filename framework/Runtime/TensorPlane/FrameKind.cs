@@ -26,4 +26,13 @@ internal enum FrameKind
 
     /// <summary>A control message between the coordinator and a worker, which the key names instead of a stage.</summary>
     Control = 7,
+
+    /// <summary>What the slots of a micro-batch carry from a step to the next, from the last stage to the first: the state, and a table of slots.</summary>
+    Carry = 8,
+
+    /// <summary>What the slots of a validation micro-batch carry from one pass to the next.</summary>
+    ValidationCarry = 9,
+
+    /// <summary>A stage's output in the pass in which layers adapt.</summary>
+    AdaptingActivation = 10,
 }

@@ -44,6 +44,14 @@ public sealed class Carry : IDisposable
             [.. samples.Select((count, slot) => halts[slot] ? count + 1 : count)]);
     }
 
+    /// <summary><see cref="Next"/>, which is the caller's from here on.</summary>
+    public Carry? TakeNext()
+    {
+        var next = Next;
+        Next = null;
+        return next;
+    }
+
     public void Dispose()
     {
         State?.Dispose();

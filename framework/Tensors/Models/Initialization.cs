@@ -17,7 +17,7 @@ public abstract record Initialization
     public static Initialization Constant(double value) => new SameEverywhere(value);
 
     /// <summary>Sets the values, in place. Under <c>no_grad</c> and in the caller's dispose scope.</summary>
-    /// <param name="values">float32 on the CPU.</param>
+    /// <param name="values">float32 or float64, on the CPU.</param>
     /// <param name="generator">The parameter's own: nothing random may come from elsewhere.</param>
     public abstract void Fill(Tensor values, Generator generator);
 

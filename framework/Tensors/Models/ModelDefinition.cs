@@ -16,6 +16,9 @@ public sealed record ModelDefinition(
     /// stays as it is.</summary>
     public (long Step, ModelDefinition Model)? Growth { get; init; }
 
+    /// <summary>What it says at a place depends on the places up to it alone. No other model can write a text token by token.</summary>
+    public bool IsCausal { get; init; } = true;
+
     /// <summary>Every parameter once, in the order of its first layer.</summary>
     public IEnumerable<ParameterDefinition> Parameters => Layers.SelectMany(layer => layer.Parameters).DistinctBy(parameter => parameter.Name);
 
@@ -24,6 +27,11 @@ public sealed record ModelDefinition(
 
     /// <summary>The model as it is after a step.</summary>
     public ModelDefinition At(long step) => Growth is { } growth && step >= growth.Step ? growth.Model.At(step) : this;
+
+    public bool GrowsAfter(long step) => !ReferenceEquals(At(step), At(step - 1));
+
+    /// <summary>Layers adapt after this step, as the model is then.</summary>
+    public bool AdaptsAfter(long step) => At(step).Adaptation is { } adaptation && adaptation.IsDue(step);
 }
 
 /// <param name="Every">Steps from one to the next.</param>

@@ -1,3 +1,4 @@
+using Pipeline.Core.Data;
 using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Models;
@@ -6,7 +7,7 @@ namespace Pipeline.Tensors.Models;
 public abstract class Objective
 {
     /// <summary>A target that does not count: there is nothing to predict at its place.</summary>
-    public const long Ignored = -100;
+    public const long Ignored = Targets.Ignored;
 
     /// <summary>The summed loss is divided by the sequences of the step; else by its targets.</summary>
     public virtual bool IsPerSequence => false;

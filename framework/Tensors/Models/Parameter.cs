@@ -13,9 +13,17 @@ public sealed class Parameter : IDisposable
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         using var generator = new Generator(Seeds.Derive(seed, definition.Name));
-        var initial = empty([.. definition.Shape], ScalarType.Float32);
+        var initial = empty([.. definition.Shape], type == ScalarType.Float64 ? type : ScalarType.Float32);
         definition.Initialization.Fill(initial, generator);
         Value = initial.to(type, device).requires_grad_(!definition.IsFixed).DetachFromDisposeScope();
+    }
+
+    /// <summary>A copy of a tied parameter that shares its memory: the value is the same, the gradient its own.</summary>
+    public Parameter(ParameterDefinition definition, Parameter owner)
+    {
+        Definition = definition;
+        using var scope = NewDisposeScope();
+        Value = owner.Value.detach().requires_grad_(true).DetachFromDisposeScope();
     }
 
     public ParameterDefinition Definition { get; }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Pipeline.Core.Data;
+using Pipeline.Core.Jobs;
 
 namespace Pipeline.Core.Tests.Data;
 
@@ -62,9 +63,9 @@ public sealed class CorpusFilesTests : IDisposable
     {
         var job = Directory.CreateDirectory(Path.Combine(folder.Path, "job")).FullName;
         var (above, beside) = (folder.Write("above.txt", "1"), folder.Write("beside/b.txt", "2"));
-        using var relative = new Corpus(new(["../**/*.txt"]), job);
+        using var relative = new Corpus(new TextDataSettings(["../**/*.txt"]), job);
         Assert.Equal(["../above.txt", "../beside/b.txt"], PathsOf(relative));
-        using var absolute = new Corpus(new([above, $"{folder.Path}/beside/*"]), job);
+        using var absolute = new Corpus(new TextDataSettings([above, $"{folder.Path}/beside/*"]), job);
         Assert.Equal([above, beside], PathsOf(absolute));
     }
 

@@ -31,7 +31,7 @@ internal sealed class DataFolder : IDisposable
         return file;
     }
 
-    public Corpus Open(string tokenizer, params string[] patterns) => new(new DataSettings(patterns, tokenizer, Cache: ".cache"), Path);
+    public Corpus Open(string tokenizer, params string[] patterns) => new(new TextDataSettings(patterns, tokenizer, Cache: ".cache"), Path);
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }

@@ -118,14 +118,14 @@ public sealed class DocumentsTests : IDisposable
     {
         folder.Write("a.jsonl", "{\"content\":\"hi\"}");
         await WriteParquetAsync("b.parquet", ["hi"]);
-        using var corpus = new Corpus(new DataSettings(["a.jsonl"], TextField: "content", Cache: ".cache"), folder.Path);
+        using var corpus = new Corpus(new TextDataSettings(["a.jsonl"], TextField: "content", Cache: ".cache"), folder.Path);
         Assert.Equal([104, 105], Tokens(corpus));
         Assert.Equal(
             $"{folder.Path}/b.parquet has no column content of text, which data.text-field names; its columns are id, text.",
-            Assert.Throws<BadInputException>(() => new Corpus(new DataSettings(["b.parquet"], TextField: "content", Cache: ".cache"), folder.Path)).Message);
+            Assert.Throws<BadInputException>(() => new Corpus(new TextDataSettings(["b.parquet"], TextField: "content", Cache: ".cache"), folder.Path)).Message);
         Assert.StartsWith(
             $"{folder.Path}/b.parquet has no column id of text",
-            Assert.Throws<BadInputException>(() => new Corpus(new DataSettings(["b.parquet"], TextField: "id", Cache: ".cache"), folder.Path)).Message,
+            Assert.Throws<BadInputException>(() => new Corpus(new TextDataSettings(["b.parquet"], TextField: "id", Cache: ".cache"), folder.Path)).Message,
             StringComparison.Ordinal);
     }
 

@@ -8,10 +8,12 @@ public sealed class SamplesTests : IDisposable
 {
     private const int Context = 8;
 
+    private static readonly TextDataSettings Text = new(["data"], ValidationFraction: 0.25);
+
     private static readonly JobFile Job = new(
         new JobSettings(Seed: 1),
         new Model(Context),
-        new DataSettings(["data"], ValidationFraction: 0.25),
+        Text,
         new BatchSettings(Sequences: 12, MicroBatches: 1),
         new ParallelSettings(),
         new OptimizerSettings(),
@@ -97,7 +99,7 @@ public sealed class SamplesTests : IDisposable
     public void Step_seed_and_purpose_each_change_the_sequences()
     {
         using var corpus = Numbers(250);
-        var everything = Job with { Data = Job.Data with { ValidationFraction = 0.5 } };
+        var everything = Job with { Data = Text with { ValidationFraction = 0.5 } };
         var other = everything with { Job = Job.Job with { Seed = 2 } };
         Assert.Distinct(
             (string[])
@@ -121,7 +123,7 @@ public sealed class SamplesTests : IDisposable
         using var corpus = Numbers(tokens);
         var job = Job with
         {
-            Data = Job.Data with { ValidationFraction = fraction },
+            Data = Text with { ValidationFraction = fraction },
             Evaluation = new EvaluationSettings(Every: every, BeforeFirstStep: first),
         };
         Assert.Equal(sentence, Record.Exception(() => new Samples(corpus, job))?.Message);
@@ -142,7 +144,7 @@ public sealed class SamplesTests : IDisposable
     {
         using var corpus = Numbers(250);
         var samples = new Samples(corpus, Job with { Batch = new BatchSettings(Sequences: 12, MicroBatches: 4) });
-        Assert.Equal((8, 3, 24), (samples.Context, samples.SequencesPerMicroBatch, samples.TokensPerMicroBatch));
+        Assert.Equal((8, 3, 24), (samples.Context, samples.SequencesPerMicroBatch, samples.TargetsPerMicroBatch));
         Assert.Throws<ArgumentOutOfRangeException>(() => samples.Read(false, 1, 0, false, new long[23]));
         Assert.Throws<ArgumentOutOfRangeException>(() => samples.Read(false, 1, 0, false, new long[25]));
     }
@@ -160,7 +162,7 @@ public sealed class SamplesTests : IDisposable
         var tokens = new long[Context * job.Batch.Sequences];
         for (var m = 0; m < job.Batch.MicroBatches; m++)
         {
-            var size = (int)samples.TokensPerMicroBatch;
+            var size = (int)samples.TargetsPerMicroBatch;
             samples.Read(validation, step, m, targets, tokens.AsSpan(m * size, size));
         }
 

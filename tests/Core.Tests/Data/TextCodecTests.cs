@@ -16,7 +16,7 @@ public class TextCodecTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder.File("text.txt"), Text);
-        using var corpus = new Corpus(new DataSettings(["text.txt"], tokenizer), folder.Path);
+        using var corpus = new Corpus(new TextDataSettings(["text.txt"], tokenizer), folder.Path);
         ITextCodec codec = tokenizer == "bytes" ? new ByteCodec() : new CharacterCodec(corpus.Tokenizer.Characters!);
         var tokens = new long[corpus.Count];
         corpus.Read(0, tokens);
@@ -41,7 +41,7 @@ public class TextCodecTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder.File("text.txt"), "cc");
-        using (var corpus = new Corpus(new DataSettings(["text.txt"], "chars"), folder.Path, "abc"))
+        using (var corpus = new Corpus(new TextDataSettings(["text.txt"], "chars"), folder.Path, "abc"))
         {
             var tokens = new long[2];
             corpus.Read(0, tokens);
@@ -49,7 +49,7 @@ public class TextCodecTests
             Assert.Equal(3, corpus.Tokenizer.Vocabulary);
         }
 
-        var problem = Assert.Throws<BadInputException>(() => new Corpus(new DataSettings(["text.txt"], "chars"), folder.Path, "ab"));
+        var problem = Assert.Throws<BadInputException>(() => new Corpus(new TextDataSettings(["text.txt"], "chars"), folder.Path, "ab"));
         Assert.Equal("data.files: the text has the character U+0063, which is not one of the 2 that the model was trained on.", problem.Message);
     }
 }

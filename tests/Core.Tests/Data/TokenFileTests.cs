@@ -141,7 +141,7 @@ public sealed class TokenFileTests : IDisposable
     public void A_cache_that_cannot_be_written_is_refused()
     {
         folder.Write("file", "x");
-        var refusal = Assert.Throws<BadInputException>(() => new Corpus(new DataSettings(["a.txt"], "tiny.json", Cache: "file"), folder.Path));
+        var refusal = Assert.Throws<BadInputException>(() => new Corpus(new TextDataSettings(["a.txt"], "tiny.json", Cache: "file"), folder.Path));
         Assert.StartsWith($"data.cache: the tokens of {folder.Path}/a.txt cannot be kept in {folder.Path}/file: ", refusal.Message, StringComparison.Ordinal);
     }
 
@@ -149,7 +149,7 @@ public sealed class TokenFileTests : IDisposable
     public void A_token_file_of_several_files_reads_as_these()
     {
         folder.Write("b.jsonl", "{\"text\":\"lll\"}\n{\"text\":\"he\"}\n");
-        var made = TokenFileMaking.Make(new DataSettings(["a.txt", "*.jsonl"], "tiny.json"), folder.Path, "all.tokens");
+        var made = TokenFileMaking.Make(new TextDataSettings(["a.txt", "*.jsonl"], "tiny.json"), folder.Path, "all.tokens");
         Assert.Equal((2, 3, 12, 2, 264, 263), (made.Files, made.Documents, made.Tokens, made.TokenBytes, made.Vocabulary, made.EndOfText));
         using var direct = folder.Open("tiny.json", "a.txt", "*.jsonl");
         using var corpus = folder.Open("tiny.json", "all.tokens");
@@ -164,12 +164,12 @@ public sealed class TokenFileTests : IDisposable
     [InlineData("tiny.json", "all.txt", "all.txt must end with .tokens, by which a token file is known.")]
     [InlineData("bytes", "all.tokens", "the tokenizer bytes needs no token file; a tokenizer file is allowed.")]
     public void A_token_file_that_cannot_be_made_is_refused(string tokenizer, string output, string sentence) =>
-        Assert.Equal(sentence, Assert.Throws<BadInputException>(() => TokenFileMaking.Make(new DataSettings(["a.txt"], tokenizer), folder.Path, output)).Message);
+        Assert.Equal(sentence, Assert.Throws<BadInputException>(() => TokenFileMaking.Make(new TextDataSettings(["a.txt"], tokenizer), folder.Path, output)).Message);
 
     [Fact]
     public void A_token_file_of_another_tokenizer_is_refused()
     {
-        TokenFileMaking.Make(new DataSettings(["a.txt"], "tiny.json"), folder.Path, "all.tokens");
+        TokenFileMaking.Make(new TextDataSettings(["a.txt"], "tiny.json"), folder.Path, "all.tokens");
         folder.Write("other.json", TinyTokenizer.Json(json => json["added_tokens"]![0]!["content"] = "</s>"));
         var file = Path.Combine(folder.Path, "all.tokens");
         Assert.Equal($"{file} was made with another tokenizer than data.tokenizer is.", Problem("other.json"));

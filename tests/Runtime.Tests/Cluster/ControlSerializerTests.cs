@@ -20,8 +20,8 @@ public sealed class ControlSerializerTests : IDisposable
     {
         var serializer = new ControlSerializer((ExtendedActorSystem)system);
         var ready = (StepReady)Again(new StepReady(
-            3, 7, 1, [new("a", double.NaN), new("b", 0.1)], 1 / 3.0, new([new(PipelineAction.Parse("2I5"), 10, 20)], 1, 2, 3, new(30, 40))));
-        Assert.Equal((3, 7, 1, 1 / 3.0), (ready.Epoch, ready.Step, ready.Worker, ready.Loss));
+            3, 7, 1, [new("a", double.NaN), new("b", 0.1)], new PassResult(1 / 3.0, 1, 2, 3, 4), new([new(PipelineAction.Parse("2I5"), 10, 20)], 1, 2, 3, new(30, 40))));
+        Assert.Equal((3, 7, 1, new PassResult(1 / 3.0, 1, 2, 3, 4)), (ready.Epoch, ready.Step, ready.Worker, ready.Result));
         Assert.Equal([new("a", double.NaN), new("b", 0.1)], ready.GradientSquares);
         Assert.Equal([new(PipelineAction.Parse("2I5"), 10, 20)], ready.Times.Actions);
         Assert.Equal((1, 2, 3, new Interval(30, 40)), (ready.Times.Between, ready.Times.Transfer, ready.Times.PeakInFlight, ready.Times.Optimizer));
@@ -40,7 +40,7 @@ public sealed class ControlSerializerTests : IDisposable
     [InlineData("RunStep", "null")]
     [InlineData("RunStep", "")]
     [InlineData("StageStarted", "[1,2]")]
-    [InlineData("StepReady", "{\"Epoch\":1,\"Step\":1,\"Worker\":0,\"GradientSquares\":null,\"Loss\":0,\"Times\":null}")]
+    [InlineData("StepReady", "{\"Epoch\":1,\"Step\":1,\"Worker\":0,\"GradientSquares\":null,\"Result\":{\"Loss\":0},\"Times\":null}")]
     [InlineData("System.IO.FileInfo", "{\"FileName\":\"x\"}")]
     [InlineData("StartStage", "{}")]
     public void What_is_no_control_message_is_refused(string manifest, string json) => Assert.Throws<SerializationException>(

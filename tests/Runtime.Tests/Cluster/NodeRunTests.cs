@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Core.Configuration;
+using Pipeline.Core.Jobs;
 using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.StandIns;
@@ -55,7 +56,7 @@ public sealed class NodeRunTests : IDisposable
     [Fact]
     public void A_node_between_first_and_last_stage_reads_data_where_documents_count()
     {
-        var job = plan.Job with { Data = plan.Job.Data with { ResetAtDocuments = true } };
+        var job = plan.Job with { Data = (TextDataSettings)plan.Job.Data with { ResetAtDocuments = true } };
         using var middle = Open(Message(1, 2) with { Job = SettingsWriter.Write(job) });
         Assert.NotNull(middle.Setup(null!).Plan.Samples);
     }
@@ -87,8 +88,8 @@ public sealed class NodeRunTests : IDisposable
         plan.Folder,
         plan.Schedule.Name,
         plan.Schedule.ToCsv(),
-        plan.Corpus.Files,
-        plan.Corpus.Tokenizer.Vocabulary,
+        plan.Data.Files,
+        plan.Vocabulary,
         ModelHash.Of(plan.Partition.Model),
         null,
         probe.Path,

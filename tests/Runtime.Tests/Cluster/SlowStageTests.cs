@@ -66,7 +66,7 @@ public class SlowStageTests
     /// <summary>Outputs of a mebibyte; in evaluation the second stage takes ten times as long as the first.</summary>
     private sealed class LargeOutputs(Schedule schedule, int stage, Peak peak) : ExecutorWrapper(new StandInExecutor(schedule, ActionTimes.PerRank(schedule, 0, 0, 0), stage))
     {
-        public override Tensor? Evaluate(int batch, int microBatch, Tensor? input)
+        public override Tensor? Evaluate(int batch, int microBatch, int number, Tensor? input)
         {
             input?.Dispose();
             Thread.Sleep(stage == 0 ? 1 : 10);

@@ -90,6 +90,15 @@ public sealed class GenerationRunTests : IDisposable
     }
 
     [Fact]
+    public async Task A_model_that_is_not_causal_writes_no_text()
+    {
+        var plan = SmallModel.Plan(stages: 2);
+        var problem = await Assert.ThrowsAsync<BadInputException>(
+            () => RunAsync(plan with { Model = plan.Model with { IsCausal = false } }, Prompts, 1, new(1)));
+        Assert.Equal("The model sees all of its input at once, so it cannot write a text token by token; only a causal model can.", problem.Message);
+    }
+
+    [Fact]
     public async Task A_failing_stage_ends_the_run_with_one_sentence()
     {
         var model = SmallModel.Define("gpt2").Around(3, pass =>

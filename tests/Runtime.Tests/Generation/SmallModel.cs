@@ -3,6 +3,7 @@ using Pipeline.Core.Partitioning;
 using Pipeline.Runtime.Generation;
 using Pipeline.Stages;
 using Pipeline.Stages.Hybrid;
+using Pipeline.Stages.Hyperdimensional;
 using Pipeline.Stages.Jamba;
 using Pipeline.Stages.Mamba;
 using Pipeline.Stages.Mamba2;
@@ -30,6 +31,7 @@ internal static class SmallModel
             "jamba", Layers: 4, Width: 32, Heads: 4, Context: 24, KeyValueHeads: 2, Inner: 48, AttentionPeriod: 2, AttentionOffset: 1, Experts: 4, State: 8),
         ["hybrid"] = new HybridSettings(
             "hybrid", "Mm*-E", Width: 32, Context: 24, Heads: 4, KeyValueHeads: 2, Inner: 48, State: 8, MambaHeadSize: 16, Chunk: 8, Experts: 4),
+        ["hyperdimensional"] = new HyperdimensionalSettings("hyperdimensional", Layers: 4, Width: 32, Context: 24, Window: 16, Encoding: "bind"),
     };
 
     public static TheoryData<string> FamilyNames => [.. Families.All.Select(family => family.Name)];

@@ -18,8 +18,8 @@ public sealed class JobFileReaderTests : IDisposable
         var job = folder.Read(JobFolder.Quickstart);
         Assert.Equal(new JobSettings("quickstart", 1, 300, "runs/quickstart"), job.Job);
         Assert.Equal(new Gpt2Settings("gpt2", 4, 128, 4, 64, 0.0, true, true), job.Model);
-        Assert.Equal(["../**/*.cs", "../**/*.md"], job.Data.Files);
-        Assert.Equal(("bytes", 0.1), (job.Data.Tokenizer, job.Data.ValidationFraction));
+        Assert.Equal(["../**/*.cs", "../**/*.md"], ((TextDataSettings)job.Data).Files);
+        Assert.Equal(("bytes", 0.1), (((TextDataSettings)job.Data).Tokenizer, ((TextDataSettings)job.Data).ValidationFraction));
         Assert.Equal(new BatchSettings(12, 4), job.Batch);
         Assert.Equal((2, "1f1b", 1, 1, 1),
             (job.Parallel.Stages, job.Parallel.Schedule, job.Parallel.Chunks, job.Parallel.Replicas, job.Parallel.ThreadsPerStage));
@@ -47,7 +47,7 @@ public sealed class JobFileReaderTests : IDisposable
             "batch={sequences=4,micro-batches=2}", "model.bias=false");
         Assert.Equal(7, job.Job.Steps);
         Assert.Equal([0.5, 0.6], job.Optimizer.Betas);
-        Assert.Equal(["a", "b c"], job.Data.Files);
+        Assert.Equal(["a", "b c"], ((TextDataSettings)job.Data).Files);
         Assert.Equal(new BatchSettings(4, 2), job.Batch);
         Assert.False(((Gpt2Settings)job.Model).Bias);
     }
@@ -84,7 +84,7 @@ public sealed class JobFileReaderTests : IDisposable
     [InlineData("a#b//c=${d}")]
     [InlineData("\"/a,b/c d.txt\"")]
     public void A_path_is_one_path(string path) =>
-        Assert.Equal([path.Trim('"')], folder.Read(JobFolder.Quickstart, $"data.files={path}").Data.Files);
+        Assert.Equal([path.Trim('"')], ((TextDataSettings)folder.Read(JobFolder.Quickstart, $"data.files={path}").Data).Files);
 
     public static TheoryData<string> Examples => [.. ExampleFiles().DefaultIfEmpty("")];
 

@@ -2,6 +2,7 @@ using Pipeline.Core.Optimization;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.Stages;
+using Pipeline.Tensors.Models;
 using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Tests.Runs;
@@ -19,11 +20,19 @@ internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
 
     public virtual void WeightGradient(int microBatch, Action<int, IReadOnlyList<Tensor>>? release) => inner.WeightGradient(microBatch, release);
 
-    public virtual Tensor? Evaluate(int batch, int microBatch, Tensor? input) => inner.Evaluate(batch, microBatch, input);
+    public virtual Tensor? Evaluate(int batch, int microBatch, int number, Tensor? input) => inner.Evaluate(batch, microBatch, number, input);
+
+    public Tensor? Adapt(long step, Tensor? input) => inner.Adapt(step, input);
+
+    public IStageExecutor Grown(ModelDefinition model) => inner.Grown(model);
+
+    public IReadOnlyList<Tensor> TakeCarry(int microBatch) => inner.TakeCarry(microBatch);
+
+    public void SetCarry(int microBatch, IReadOnlyList<Tensor> carry) => inner.SetCarry(microBatch, carry);
 
     public void EndEvaluation() => inner.EndEvaluation();
 
-    public double TakeLoss() => inner.TakeLoss();
+    public PassResult TakeLoss() => inner.TakeLoss();
 
     public Tensor TakeTiedGradient(TiedCopy copy) => inner.TakeTiedGradient(copy);
 

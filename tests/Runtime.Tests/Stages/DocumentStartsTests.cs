@@ -1,3 +1,4 @@
+using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Tests.Runs;
@@ -56,7 +57,7 @@ public sealed class DocumentStartsTests : IDisposable
         using (NewDisposeScope())
         {
             Check = () => AssertSeen(plan, validation: true, 1, 3);
-            executor.Evaluate(1, 3, null);
+            executor.Evaluate(1, 3, 0, null);
         }
 
         Assert.NotEmpty(seen);
@@ -80,7 +81,7 @@ public sealed class DocumentStartsTests : IDisposable
 
     private void AssertSeen(TrainingPlan plan, bool validation, long batch, int microBatch)
     {
-        var expected = new bool[plan.Samples.TokensPerMicroBatch];
+        var expected = new bool[plan.Samples.TargetsPerMicroBatch];
         plan.Samples.ReadStarts(validation, batch, microBatch, expected);
         Assert.Contains(true, expected);
         Assert.All(seen, starts =>

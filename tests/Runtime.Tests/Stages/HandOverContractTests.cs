@@ -35,7 +35,7 @@ public sealed class HandOverContractTests : IDisposable
         using var plan = run.Plan(false, "parallel.stages=2", $"precision.compute={compute}");
         using var executor = plan.Stages.CreateExecutor(1, 1, CPU);
         AssertRefused($"the activation of micro-batch 1 {sentence}", zeros(shape, type), input => executor.Forward(1, 1, input));
-        AssertRefused($"the activation of validation micro-batch 1 {sentence}", zeros(shape, type), input => executor.Evaluate(0, 1, input));
+        AssertRefused($"the activation of validation micro-batch 1 {sentence}", zeros(shape, type), input => executor.Evaluate(0, 1, 0, input));
     }
 
     [Theory]

@@ -21,6 +21,8 @@ public sealed class MixtureOfExpertsTests : IDisposable
     {
         var plain = Gradients("parallel.recompute=none");
         Assert.Contains(plain, gradient => gradient.Key.Contains("experts.7", StringComparison.Ordinal));
+        Assert.Equal(0, plain["moe.router.expert_bias"].Sum());
+        Assert.Contains(plain["moe.router.expert_bias"], excess => excess != 0);   // counted in the backward: once, however often the forward runs
         Assert.All(["stage", "1"], rule => Assert.Equal(plain, Gradients($"parallel.recompute={rule}")));
     }
 
@@ -72,7 +74,7 @@ public sealed class MixtureOfExpertsTests : IDisposable
 
         public ModelDefinition Define(ModelSettings settings, int vocabulary)
         {
-            var (start, mixture) = (Initialization.Normal(1), new MixtureOfExpertsSettings(settings.Width, 5, 8, 2, 0.5));
+            var (start, mixture) = (Initialization.Normal(1), new MixtureOfExpertsSettings(settings.Width, 5, 8, 2, 0.5, 0.01));
             return new(
                 [
                     TokenEmbedding.Define("tokens", vocabulary, settings.Width, settings.Context, start),

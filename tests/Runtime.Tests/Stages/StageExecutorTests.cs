@@ -1,3 +1,4 @@
+using Pipeline.Core.Data;
 using Pipeline.Stages.LanguageModels;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
@@ -35,7 +36,7 @@ public class StageExecutorTests
         }
 
         var (loss, plain) = Plain(plan);
-        Assert.Equal(loss, executor.TakeLoss() / (12 * 16), 1e-6 * loss);
+        Assert.Equal(loss, executor.TakeLoss().Loss / (12 * 16), 1e-6 * loss);
         var gradients = executor.State().Where(entry => entry.Value.requires_grad).ToArray();
         Assert.Equal(plain.Count, gradients.Length);
         foreach (var (name, value) in gradients)
@@ -82,7 +83,7 @@ public class StageExecutorTests
                 executor.AddTiedGradient(copy, executor.TakeTiedGradient(copy));
             }
 
-            return executor.TakeLoss();
+            return executor.TakeLoss().Loss;
         }
     }
 
@@ -103,7 +104,7 @@ public class StageExecutorTests
         executor.WeightGradient(1);
         Assert.Equal(0, executor.InFlight);
         executor.TakeLoss();
-        executor.Evaluate(0, 0, null);
+        executor.Evaluate(0, 0, 0, null);
         Assert.Equal(0, executor.InFlight);
     }
 
@@ -129,10 +130,10 @@ public class StageExecutorTests
         var (inputs, targets) = (new List<long>(), new List<long>());
         for (var m = 0; m < 4; m++)
         {
-            var tokens = new long[plan.Samples.TokensPerMicroBatch];
-            plan.Samples.Read(false, 1, m, targets: false, tokens);
+            var tokens = new long[plan.Samples.TargetsPerMicroBatch];
+            ((ISamples<long>)plan.Samples).Read(false, 1, m, targets: false, tokens);
             inputs.AddRange(tokens);
-            plan.Samples.Read(false, 1, m, targets: true, tokens);
+            ((ISamples<long>)plan.Samples).Read(false, 1, m, targets: true, tokens);
             targets.AddRange(tokens);
         }
 

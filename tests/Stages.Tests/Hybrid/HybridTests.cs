@@ -12,6 +12,7 @@ public class HybridTests
     [InlineData("M", (42 * 8) + (24 * 5) + (3 * 2) + 16 + (8 * 16))]   // in, convolution, a number for each head, norm, out
     [InlineData("m", (32 * 8) + (16 * 5) + (9 * 16) + (16 * 2) + (16 * 4) + 16 + (8 * 16))]
     [InlineData("*", (8 * 8) + (2 * 4 * 8) + (8 * 8))]
+    [InlineData("R", (8 * 8) + (2 * 4 * 8) + (8 * 8))]
     [InlineData("-", 3 * 8 * 12)]
     [InlineData("E", (3 * 3 * 8 * 12) + (3 * 8))]
     public void A_letters_layer_has_the_parameters_of_its_definition(string letter, int parameters)
@@ -37,7 +38,7 @@ public class HybridTests
     }
 
     [Theory]
-    [InlineData("M-x", "model.pattern has \"x\" as character 3; allowed are M (Mamba-2), m (Mamba-1), * (attention), - (feed-forward), E (experts) and | (a border between stages)")]
+    [InlineData("M-x", "model.pattern has \"x\" as character 3; allowed are M (Mamba-2), m (Mamba-1), * (attention), R (attention over merged tokens), - (feed-forward), E (experts) and | (a border between stages)")]
     [InlineData("M -", "model.pattern has \" \" as character 2; allowed are")]
     [InlineData("K|M", "model.pattern has \"K\" as character 1; allowed are")]
     [InlineData("|M-", "model.pattern has a border | as character 1 without a layer on each side; allowed are borders between two layers")]
@@ -56,6 +57,12 @@ public class HybridTests
         Refused(Small with { Experts = null }, "model.experts is missing, and model.pattern has E");
         Refused(Small with { ExpertsPerToken = 4 }, "model.experts-per-token is 4; it must be at most model.experts, which is 3");
         Refused(Small with { Heads = null }, "model.heads is missing, and model.pattern has *");
+        Refused(Of("R") with { Causal = false, Heads = null }, "model.heads is missing, and model.pattern has R");
+        Refused(Of("R") with { Causal = false, HeadSize = 3 }, "model.head-size is 3, and rotary positions turn pairs");
+        Refused(Of("*-R"), "model.causal is true, and model.pattern has R, which merges tokens of the whole sequence; it must be false with R");
+        Refused(Small with { Causal = false }, "model.causal is false, and model.pattern has M, which sees what comes before a token alone; it must be true with M or m");
+        Refused(Of("*-m") with { Causal = false }, "model.causal is false, and model.pattern has m");
+        Assert.Null((Of("*-R|E") with { Causal = false }).Problem());
         Refused(Small with { Heads = 3 }, "model.heads is 3, which does not divide model.width 8");
         Refused(Small with { HeadSize = 3 }, "model.head-size is 3, and rotary positions turn pairs");
         Assert.Null((Small with { HeadSize = 3, Positions = "none" }).Problem());
@@ -107,6 +114,44 @@ public class HybridTests
             model.Forward(ids, ModelRun.Evaluation with { Training = training }).square().mean().backward();
             return model.Parameters["backbone.layers.6.mixer.router.weight"].grad!;
         }
+    }
+
+    [Theory]
+    [InlineData("*-")]
+    [InlineData("R-")]
+    public void A_model_that_is_not_causal_sees_what_follows(string pattern)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var (one, other) = (tensor([1L, 2, 3, 4, 0, 1], [1L, 6]), tensor([1L, 2, 3, 4, 0, 2], [1L, 6]));
+        var settings = Of(pattern) with { Causal = false };
+        Assert.False(new HybridLanguageModel().Define(settings, 5).IsCausal);
+        Assert.True(Change(settings) > 1e-3);
+        Assert.True(new HybridLanguageModel().Define(Of("*-"), 5).IsCausal);
+        Assert.Equal(0, Change(Of("*-")));
+
+        float Change(HybridSettings settings)
+        {
+            var model = new ModelRun(new HybridLanguageModel(), settings, 5);
+            return ModelRun.Distance(model.Forward(one)[0, 0], model.Forward(other)[0, 0]);
+        }
+    }
+
+    [Fact]
+    public void What_is_not_causal_still_keeps_documents_apart()
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var model = new ModelRun(new HybridLanguageModel(), Of("*-*-") with { Causal = false }, 5);
+        var (ids, starts) = (tensor([1L, 2, 3, 4, 0, 1, 3, 3], [2L, 4]), tensor([false, false, true, false, true, true, false, false], [2L, 4]));
+        var whole = model.Forward(ids, ModelRun.Evaluation with { DocumentStarts = starts });
+        Alone(0, 0, 2);
+        Alone(0, 2, 2);
+        Alone(1, 0, 1);
+        Alone(1, 1, 3);
+
+        void Alone(long sequence, long first, long length) => Assert.InRange(
+            ModelRun.Distance(model.Forward(ids.narrow(0, sequence, 1).narrow(1, first, length)), whole.narrow(0, sequence, 1).narrow(1, first, length)), 0, 1e-5);
     }
 
     private static HybridSettings Of(string pattern) => new(

@@ -1,6 +1,7 @@
 using Pipeline.Core;
 using Pipeline.Core.Jobs;
 using Pipeline.Stages.Hybrid;
+using Pipeline.Stages.Hyperdimensional;
 using Pipeline.Stages.Jamba;
 using Pipeline.Stages.Transformer;
 using Pipeline.Tensors.Models;
@@ -27,10 +28,14 @@ public class CachedTests
             new JambaSettings("jamba", 4, 16, 4, Length, KeyValueHeads: 2, Inner: 24, AttentionPeriod: 3, AttentionOffset: 1, Experts: 4, State: 4)),
         ["hybrid"] = (new HybridLanguageModel(), Hybrid),
         ["hybrid, no positions"] = (new HybridLanguageModel(), Hybrid with { Positions = "none" }),
+        ["hyperdimensional"] = (new HyperdimensionalLanguageModel(), Hyperdimensional),
+        ["hyperdimensional, bind"] = (new HyperdimensionalLanguageModel(), Hyperdimensional with { Encoding = "bind", Window = 2 }),
     };
 
     private static HybridSettings Hybrid =>
         new("hybrid", "M-*m|E", 16, Length, Heads: 4, KeyValueHeads: 2, Inner: 24, State: 4, MambaHeadSize: 8, Groups: 2, Chunk: 4, Experts: 4);
+
+    private static HyperdimensionalSettings Hyperdimensional => new("hyperdimensional", 2, 64, Length, Window: 4);
 
     [Theory]
     [MemberData(nameof(Models))]

@@ -13,7 +13,7 @@ internal static class Documents
 
     /// <summary>Pieces of a text that is one document, and of others whole documents. Empty documents are passed over.</summary>
     /// <exception cref="BadInputException">The file is not what its ending says.</exception>
-    public static IEnumerable<DocumentPiece> Read(string path, DataSettings settings, IDocumentEncoder encoder) => FormatOf(path) switch
+    public static IEnumerable<DocumentPiece> Read(string path, TextDataSettings settings, IDocumentEncoder encoder) => FormatOf(path) switch
     {
         DataFormat.JsonLines => Whole(JsonLines.Read(path, settings.TextField)),
         DataFormat.Parquet => Whole(ParquetRows.Read(path, settings.TextField)),

@@ -1,6 +1,6 @@
 using Pipeline.Core.Schedules;
 
-namespace Pipeline.Cli.Inspect;
+namespace Pipeline.Cli.Inspect.Steps;
 
 /// <summary>How a kind of action looks in every chart.</summary>
 /// <param name="Dark">Text on it is white.</param>

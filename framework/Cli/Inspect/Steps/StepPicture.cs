@@ -4,7 +4,7 @@ using Pipeline.Runtime.Runs;
 using ScottPlot;
 using ScottPlot.TickGenerators;
 
-namespace Pipeline.Cli.Inspect;
+namespace Pipeline.Cli.Inspect.Steps;
 
 /// <summary>A step as a picture: measured above, planned below, on one time axis.</summary>
 internal static class StepPicture
@@ -15,36 +15,12 @@ internal static class StepPicture
     /// <summary>Width that a box needs for a number of two digits.</summary>
     private const double LabelWidth = 22;
 
-    /// <summary>Those that come with Linux, Windows and macOS; the first font of a machine without them may be one with serifs.</summary>
-    private static readonly string[] Fonts = ["DejaVu Sans", "Liberation Sans", "Noto Sans", "Segoe UI", "Helvetica Neue", "Arial"];
-
-    /// <exception cref="BadInputException">The file cannot become a picture.</exception>
-    public static void Check(string? path)
-    {
-        if (path is not null && Path.GetExtension(path).ToLowerInvariant() is not (".png" or ".svg"))
-        {
-            throw new BadInputException($"--picture: {path} must end in .png or .svg.");
-        }
-
-        if (Path.GetDirectoryName(path) is { Length: > 0 } folder && !Directory.Exists(folder))
-        {
-            throw new BadInputException($"--picture: there is no folder {folder}.");
-        }
-    }
-
+    /// <exception cref="BadInputException">The file cannot be written.</exception>
     public static void Save(Inspection inspection, string path)
     {
-        var font = Fonts.FirstOrDefault(name => ScottPlot.Fonts.GetTypeface(name, bold: false, italic: false)?.FamilyName == name) ?? ScottPlot.Fonts.Default;
-        var plot = Draw(inspection, font);
+        var plot = Draw(inspection, PictureFile.Font);
         var (width, height) = Size(inspection);
-        try
-        {
-            plot.Save(path, width, height);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new BadInputException($"--picture: {failure.Message}", failure);
-        }
+        PictureFile.Write(path, file => plot.Save(file, width, height));
     }
 
     private static Plot Draw(Inspection inspection, string font)

@@ -2,7 +2,7 @@ using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Runs;
 using Spectre.Console;
 
-namespace Pipeline.Cli.Inspect;
+namespace Pipeline.Cli.Inspect.Steps;
 
 /// <summary>Steps as lines of text in the colours of their actions, one time axis for all.</summary>
 /// <param name="seconds">Of the longest.</param>

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Spectre.Console;
 
-namespace Pipeline.Cli.Inspect;
+namespace Pipeline.Cli.Inspect.Steps;
 
 /// <summary>Prints an inspection for people.</summary>
 internal static class InspectionView

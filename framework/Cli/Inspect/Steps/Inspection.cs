@@ -1,7 +1,7 @@
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Runs;
 
-namespace Pipeline.Cli.Inspect;
+namespace Pipeline.Cli.Inspect.Steps;
 
 /// <summary>A step of a run as it was measured, beside what the simulator makes of the same schedule with the run's own mean times.</summary>
 internal sealed class Inspection

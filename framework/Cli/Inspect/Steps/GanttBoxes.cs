@@ -1,6 +1,6 @@
 using ScottPlot;
 
-namespace Pipeline.Cli.Inspect;
+namespace Pipeline.Cli.Inspect.Steps;
 
 /// <summary>The boxes of a Gantt chart on a plot, with the micro-batch's number in those that have room for it.</summary>
 /// <param name="boxes">With the height of the lane's middle.</param>

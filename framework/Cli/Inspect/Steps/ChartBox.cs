@@ -2,7 +2,7 @@ using System.Globalization;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Runs;
 
-namespace Pipeline.Cli.Inspect;
+namespace Pipeline.Cli.Inspect.Steps;
 
 /// <summary>One box of a Gantt chart: an action or an optimizer step.</summary>
 /// <param name="Kind">Null for the optimizer.</param>

@@ -1,4 +1,4 @@
-namespace Pipeline.Cli.Inspect;
+namespace Pipeline.Cli.Inspect.Steps;
 
 /// <summary>What <c>pipeline inspect</c> found, in numbers; what <c>--json</c> prints.</summary>
 /// <param name="Run">The run directory.</param>

@@ -1,0 +1,25 @@
+using Pipeline.Core.Data;
+
+namespace Pipeline.Runtime.Stages;
+
+/// <summary>How good a model is on some batches.</summary>
+/// <param name="Loss">Mean over the targets; over the sequences where the objective is.</param>
+/// <param name="Accuracy">The share of targets predicted right; null where that is not counted.</param>
+/// <param name="SequenceAccuracy">The share of sequences all of whose targets are.</param>
+/// <param name="Rmse">The root of the mean squared error over the targets of a regression; null on tokens, and where it is not a finite number.</param>
+public readonly record struct Measurement(double Loss, double? Accuracy, double? SequenceAccuracy, double? Rmse)
+{
+    /// <summary>Null where it is not a finite number, which JSON has not.</summary>
+    public double? FiniteLoss => double.IsFinite(Loss) ? Loss : null;
+
+    /// <param name="batches">Whole batches that the result is of.</param>
+    public static Measurement Of(StagePlan plan, PassResult result, int batches = 1)
+    {
+        var error = Math.Sqrt(result.Loss / (plan.Samples!.TargetsPerStep(plan.Job) * batches));
+        return new(
+            result.Loss / (plan.LossDivisor * batches),
+            result.Accuracy,
+            result.SequenceAccuracy,
+            plan.Samples is ISamples<double> && double.IsFinite(error) ? error : null);
+    }
+}
