@@ -89,14 +89,16 @@ public sealed record ParallelSettings(
     public int? PipelineStages => (Chunks ?? (ScheduleCatalog.Names.Contains(Schedule) ? ScheduleCatalog.DefaultChunks(Schedule) : null)) * Stages;
 }
 
+/// <param name="LearningRate">With <c>lbfgs</c> the length at which a direction is tried first.</param>
 /// <param name="DecaySteps">The step at which the cosine reaches <paramref name="MinLearningRate"/>; it stays there.</param>
 /// <param name="Epsilon">Of AdamW.</param>
 /// <param name="WeightDecay">Decoupled; applied to matrices only.</param>
 /// <param name="ClipNorm">The largest global gradient norm; 0 turns clipping off.</param>
 /// <param name="Ema">The share that an average of the parameters keeps of itself in each step; evaluations, and whoever uses the model afterwards, take the
 /// averages. 0: there are none.</param>
+/// <param name="History">Pairs of steps and changes of the gradient that <c>lbfgs</c> remembers.</param>
 public sealed record OptimizerSettings(
-    [OneOf("adamw", "adam-atan2")] string Kind = "adamw",
+    [OneOf("adamw", "adam-atan2", OptimizerSettings.Lbfgs)] string Kind = "adamw",
     [Limits(0)] double LearningRate = 1e-3,
     [Limits(0)] double MinLearningRate = 1e-4,
     [Limits(0)] long WarmupSteps = 100,
@@ -105,8 +107,16 @@ public sealed record OptimizerSettings(
     [Limits(0, ExcludeMinimum = true)] double Epsilon = 1e-8,
     [Limits(0)] double WeightDecay = 0.1,
     [Limits(0)] double ClipNorm = 1.0,
-    [Limits(0, 1, ExcludeMaximum = true)] double Ema = 0)
+    [Limits(0, 1, ExcludeMaximum = true)] double Ema = 0,
+    [Limits(1, 100)] int History = 10)
 {
+    public const string Lbfgs = "lbfgs";
+
+    public bool IsLbfgs => Kind == Lbfgs;
+
+    /// <summary>Numbers that it keeps for each of a parameter's elements: two moments, or vectors and pairs.</summary>
+    public int States => IsLbfgs ? 3 + (2 * History) : 2;
+
     public IReadOnlyList<double> Betas { get; init; } = Betas ?? [0.9, 0.99];
 }
 

@@ -10,7 +10,7 @@ internal static class JobRules
 {
     public static IEnumerable<string> Problems(JobFile job) =>
     [
-        .. Names(job), .. Batches(job), .. Optimizer(job.Optimizer), .. job.Data.Problems(job), .. Schedule(job), .. Layers(job),
+        .. Names(job), .. Batches(job), .. Optimizer(job), .. job.Data.Problems(job), .. Schedule(job), .. Layers(job),
         .. Borders(job), .. Split(job), .. Devices(job),
     ];
 
@@ -41,10 +41,21 @@ internal static class JobRules
         }
     }
 
-    private static IEnumerable<string> Optimizer(OptimizerSettings optimizer)
+    private static IEnumerable<string> Optimizer(JobFile job)
     {
+        var optimizer = job.Optimizer;
+        foreach (var key in NotOf(optimizer))
+        {
+            yield return $"optimizer.{key} is not a key of the optimizer {optimizer.Kind}";
+        }
+
+        if (optimizer.IsLbfgs && job.Parallel is { Replicas: > 1, ShardOptimizer: false })
+        {
+            yield return "parallel.shard-optimizer must not be false when optimizer.kind is lbfgs";
+        }
+
         var (least, most) = (optimizer.MinLearningRate, optimizer.LearningRate);
-        if (least > most)
+        if (least > most && !optimizer.IsLbfgs)
         {
             yield return Text($"optimizer.min-learning-rate must be at most optimizer.learning-rate, which is {most}, not {least}");
         }
@@ -60,10 +71,26 @@ internal static class JobRules
             yield return Text($"optimizer.betas must have 2 numbers, not {optimizer.Betas.Count}");
         }
 
-        if (optimizer.Kind != "adamw" && optimizer.Epsilon != new OptimizerSettings().Epsilon)
-        {
-            yield return Text($"optimizer.epsilon is for adamw, and optimizer.kind is {optimizer.Kind}");
-        }
+    }
+
+    /// <summary>Keys that the optimizer does not have, where they are given: with another value than the default, or than 0, which turns them off.</summary>
+    private static IEnumerable<string> NotOf(OptimizerSettings optimizer)
+    {
+        var defaults = new OptimizerSettings();
+        var isLbfgs = optimizer.IsLbfgs;
+        (string Key, bool Is, bool IsDefault)[] keys =
+        [
+            ("min-learning-rate", !isLbfgs, optimizer.MinLearningRate == defaults.MinLearningRate || optimizer.MinLearningRate == 0),
+            ("warmup-steps", !isLbfgs, optimizer.WarmupSteps == defaults.WarmupSteps || optimizer.WarmupSteps == 0),
+            ("decay-steps", !isLbfgs, optimizer.DecaySteps == defaults.DecaySteps),
+            ("betas", !isLbfgs, optimizer.Betas.SequenceEqual(defaults.Betas)),
+            ("epsilon", optimizer.Kind == defaults.Kind, optimizer.Epsilon == defaults.Epsilon),
+            ("weight-decay", !isLbfgs, optimizer.WeightDecay == defaults.WeightDecay || optimizer.WeightDecay == 0),
+            ("clip-norm", !isLbfgs, optimizer.ClipNorm == defaults.ClipNorm || optimizer.ClipNorm == 0),
+            ("ema", !isLbfgs, optimizer.Ema == 0),
+            ("history", isLbfgs, optimizer.History == defaults.History),
+        ];
+        return keys.Where(key => !key.Is && !key.IsDefault).Select(key => key.Key);
     }
 
     private static IEnumerable<string> Schedule(JobFile job)

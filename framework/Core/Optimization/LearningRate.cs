@@ -3,12 +3,17 @@ using Pipeline.Core.Jobs;
 namespace Pipeline.Core.Optimization;
 
 /// <summary>Linear warm-up, then a cosine to the minimum, which stays (Loshchilov and Hutter 2017, arXiv:1608.03983; as in nanoGPT).
-/// A function of the step alone: there is no state to save.</summary>
+/// A function of the step alone: there is no state to save. L-BFGS has no schedule.</summary>
 public static class LearningRate
 {
     /// <param name="step">Counted from 1.</param>
     public static double At(OptimizerSettings settings, long step)
     {
+        if (settings.IsLbfgs)
+        {
+            return settings.LearningRate;
+        }
+
         if (step <= settings.WarmupSteps)
         {
             return settings.LearningRate * step / settings.WarmupSteps;

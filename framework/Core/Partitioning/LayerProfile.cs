@@ -1,3 +1,5 @@
+using Pipeline.Core.Jobs;
+
 namespace Pipeline.Core.Partitioning;
 
 /// <summary>What one layer costs: measured on a device, or written down by the user.</summary>
@@ -23,8 +25,8 @@ public sealed record LayerProfile(
     /// <summary>Seconds of one micro-batch in all.</summary>
     internal double Total => Forward + InputGradient + WeightGradient;
 
-    /// <summary>Parameters and gradients, averages if there are any, and two optimizer moments of the parameters that are not copies.</summary>
-    /// <param name="shards">Replicas that share the moments.</param>
-    internal long StateBytes(int shards, bool averages = false) =>
-        ((averages ? 3 : 2) * ParameterBytes) + (2 * (ParameterBytes - TiedBytes) / shards);
+    /// <summary>Parameters and gradients, averages if there are any, and the optimizer's state of the parameters that are not copies.</summary>
+    /// <param name="shards">Replicas that share the optimizer's state.</param>
+    internal long StateBytes(int shards, OptimizerSettings optimizer) =>
+        ((optimizer.Ema > 0 ? 3 : 2) * ParameterBytes) + (optimizer.States * (ParameterBytes - TiedBytes) / shards);
 }

@@ -1,3 +1,4 @@
+using Pipeline.Core.Jobs;
 using Pipeline.Core.Schedules;
 
 namespace Pipeline.Core.Partitioning;
@@ -25,15 +26,15 @@ public sealed class Planner
     /// <param name="transfer">Seconds of a hand-over between two ranks.</param>
     /// <param name="memoryLimit">Bytes of parameters, gradients, optimizer state and activations on a rank; null: no limit.</param>
     /// <param name="optimizerShards">Replicas that share the optimizer's state; 1 where each has all of it.</param>
-    /// <param name="averages">Of parameters are kept too.</param>
+    /// <param name="optimizer">What decides how much state there is; AdamW without it.</param>
     public Planner(
         IReadOnlyList<LayerProfile> profiles, RecomputeRule recompute, IReadOnlyList<string> split, double transfer, long? memoryLimit, int optimizerShards = 1,
-        bool averages = false)
+        OptimizerSettings? optimizer = null)
     {
         (this.split, this.transfer, this.memoryLimit, keepsInputsOnly) = (split, transfer, memoryLimit, recompute.WholeStage);
         bool RunsTwice(int layer) => recompute.WholeStage || recompute.Covers(layer, profiles.Count);
         layers = [.. profiles.Select((profile, index) => RunsTwice(index) ? profile with { InputGradient = profile.InputGradient + profile.Forward } : profile)];
-        states = Sums(profiles.Select(profile => profile.StateBytes(optimizerShards, averages)));
+        states = Sums(profiles.Select(profile => profile.StateBytes(optimizerShards, optimizer ?? new())));
         activations = Sums(profiles.Select(profile => profile.ActivationBytes));
         kept = Sums(profiles.Select((profile, index) => RunsTwice(index) ? profile.InputBytes : profile.ActivationBytes));
         recomputed = recompute.WholeStage ? 0 : profiles.Where((_, index) => RunsTwice(index)).Select(profile => profile.ActivationBytes).DefaultIfEmpty().Max();

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Pipeline.Core;
 using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
+using Pipeline.Core.Optimization;
 
 namespace Pipeline.Runtime.Checkpoints;
 
@@ -18,6 +19,7 @@ namespace Pipeline.Runtime.Checkpoints;
 /// <param name="Vocabulary">Rows of the embedding; null where an older version did not record it.</param>
 /// <param name="HuggingFace">Where the model comes from, if it was imported.</param>
 /// <param name="TokenizerFiles">That lie beside the weights, by plain names; null where there are none.</param>
+/// <param name="Lbfgs">What the optimizer L-BFGS knows beside the stages' vectors; null with another.</param>
 public sealed record Manifest(
     int Format,
     long Step,
@@ -33,7 +35,8 @@ public sealed record Manifest(
     string? Folder = null,
     int? Vocabulary = null,
     HuggingFaceOrigin? HuggingFace = null,
-    IReadOnlyList<DataFile>? TokenizerFiles = null)
+    IReadOnlyList<DataFile>? TokenizerFiles = null,
+    LbfgsState? Lbfgs = null)
 {
     public const int CurrentFormat = 1;
 

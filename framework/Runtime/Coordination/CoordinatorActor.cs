@@ -26,6 +26,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private readonly Workers workers;
     private readonly StallWatch stallWatch;
     private readonly StepMeter meter;
+    private readonly Lbfgs? lbfgs;
     private readonly Reports<StageStarted> started;
     private readonly Reports<StepReady> ready;
     private readonly Reports<StagesAdapted> adapted;
@@ -61,6 +62,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         tell = new Action<IControlMessage>?[workers.Count];
         stallWatch = new(workers);
         meter = new(plan);
+        lbfgs = plan.Job.Optimizer.IsLbfgs
+            ? new(plan.Job.Optimizer.History, plan.Job.Optimizer.LearningRate, plan.Resumed?.Manifest.Lbfgs)
+            : null;
         (started, ready, adapted, evaluated, saved) =
             (new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count));
         epoch = (plan.Resumed?.Manifest.Epoch ?? 0) + 1;
@@ -206,7 +210,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         skipsInARow = skips ? skipsInARow + 1 : 0;
         var (committed, began) = (step, stepBegan);
         var runsNext = !Pauses && skipsInARow < MostSkipsInARow;
-        TellAll(new CommitStep(epoch, step, skips ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm), runsNext));
+        TellAll(new CommitStep(
+            epoch, step, skips ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm), runsNext, Move(skips ? double.NaN : measured.Loss, reports)));
         var now = Stopwatch.GetTimestamp();
         (step, stepBegan) = runsNext ? (step + 1, now) : (step, stepBegan);
         var metrics = meter.Measure(committed, epoch, measured, norm, Stopwatch.GetElapsedTime(began, now).TotalSeconds, reports);   // while the stages work
@@ -232,6 +237,10 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             Evaluate();
         }
     }
+
+    /// <summary>Where L-BFGS takes the parameters: not on to a trial when they are to get another meaning.</summary>
+    private LbfgsMove? Move(double loss, IReadOnlyList<StepReady> reports) =>
+        AdaptationDue ? lbfgs?.Stop(loss) : lbfgs?.Decide(loss, LbfgsProducts.Sum(reports.SelectMany(report => report.Products ?? [])));
 
     private void Adapted(IReadOnlyList<StagesAdapted> reports)
     {
@@ -336,7 +345,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             plan.Folder,
             plan.Vocabulary,
             plan.Resumed?.Manifest.HuggingFace,
-            plan.TokenizerFiles), lastCheckpoint);
+            plan.TokenizerFiles,
+            lbfgs?.State), lastCheckpoint);
         lastSaved = step;
         recorder.Event("checkpoint", $"Checkpoint of step {step}.", path: lastCheckpoint);
         Next();

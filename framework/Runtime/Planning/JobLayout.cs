@@ -28,7 +28,7 @@ public sealed class JobLayout
             HandOverInProcess,
             job.Parallel.MemoryLimit is { } limit ? ByteSize.Parse(limit) : null,
             job.Parallel.ShardsOptimizer ? job.Parallel.Replicas : 1,
-            job.Optimizer.Ema > 0));
+            job.Optimizer));
     }
 
     public Planner Planner => planner.Value;

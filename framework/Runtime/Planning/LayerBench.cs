@@ -33,7 +33,7 @@ internal sealed class LayerBench : IDisposable
         parameters = [.. definition.Parameters.Select(p => new Parameter(p, job.Job.Seed, Precision.Of(job.Precision.Parameters), device))];
         TiedBytes = parameters.Where(p => tied.Contains(p.Name)).Sum(BytesOf);
         owned = definition.IsWithoutGradient ? [] : [.. parameters.Where(p => !tied.Contains(p.Name) && p.Definition.IsOptimized)];
-        optimizer = Optimizer.Of(ParameterPiece.Whole(owned), job.Optimizer);
+        optimizer = Optimizer.Of(ParameterPiece.Whole(owned), job.Optimizer.IsLbfgs ? new() : job.Optimizer);   // L-BFGS takes time of this order
         var layer = definition.Build(parameters.ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal));
         var last = index == model.Layers.Count - 1;
         segments =

@@ -127,12 +127,13 @@ public sealed class StageBuckets : IDisposable
         }
     }
 
-    /// <summary>The values of this replica's shard, flat.</summary>
+    /// <summary>The values of this replica's shard, flat: a copy, for they may still be on their way when this replica's averages take their place.</summary>
     internal Tensor Values(int bucket)
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        return Concatenate(bucket, [.. own[bucket].Select(piece => piece.Value.reshape(-1))]);
+        Tensor[] pieces = [.. own[bucket].Select(piece => piece.Value.detach().reshape(-1))];
+        return Concatenate(bucket, pieces is [var only] ? [only.clone()] : pieces);   // TorchSharp's cat of one tensor is that tensor
     }
 
     /// <summary>Gives the parameters of another replica's shard their new values.</summary>

@@ -20,6 +20,11 @@ internal static class ResumeRules
             throw Changed($"optimizer.kind = {now.Optimizer.Kind}", $"kind = {then.Optimizer.Kind}", checkpoint);
         }
 
+        if (now.Optimizer.IsLbfgs && then.Optimizer.History != now.Optimizer.History)
+        {
+            throw Changed($"optimizer.history = {now.Optimizer.History}", $"history = {then.Optimizer.History}", checkpoint);
+        }
+
         if (then.Job.Seed != now.Job.Seed)
         {
             throw Changed($"job.seed = {now.Job.Seed}", $"seed = {then.Job.Seed}", checkpoint);

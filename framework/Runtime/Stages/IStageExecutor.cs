@@ -1,3 +1,4 @@
+using Pipeline.Core.Optimization;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Tensors.Models;
 using static TorchSharp.torch;
@@ -73,9 +74,14 @@ public interface IStageExecutor : IDisposable
     /// one's shards. Of another parameter only what is not finite.</summary>
     IReadOnlyList<KeyValuePair<string, double>> GradientSquares();
 
+    /// <summary>What <see cref="LbfgsProducts"/> lists, of every optimized parameter or piece, by name as <see cref="GradientSquares"/>; empty where the
+    /// optimizer is another.</summary>
+    IReadOnlyList<KeyValuePair<string, IReadOnlyList<double>>> Products();
+
     /// <summary>Ends a step: applies the optimizer with gradients times <paramref name="gradientScale"/> and clears them.</summary>
     /// <param name="gradientScale">Null: the step is skipped, gradients are only cleared.</param>
-    void Apply(long step, double? gradientScale);
+    /// <param name="move">With L-BFGS what becomes of parameters, also where the step is skipped; null: nothing.</param>
+    void Apply(long step, double? gradientScale, LbfgsMove? move = null);
 
     /// <summary>After <see cref="Apply"/>, when all parameters that this stage owns have their new values: brings their averages up to date. Those of tied
     /// copies follow in <see cref="SetTiedValue"/>.</summary>

@@ -335,10 +335,11 @@ internal sealed class StageActor : ReceiveActor
             pass = null;
             clock.Begin();
             var squares = executors.Values.SelectMany(executor => executor.GradientSquares()).ToArray();
+            var products = setup.Plan.Job.Optimizer.IsLbfgs ? executors.Values.SelectMany(executor => executor.Products()).ToArray() : null;
             var result = TakeResult();
             clock.EndBetween();
             setup.Status.Set("waiting for the commit of the step");
-            report(new StepReady(epoch, current.Step, setup.Worker, squares, result, clock.TakeTimes()));
+            report(new StepReady(epoch, current.Step, setup.Worker, squares, result, clock.TakeTimes(), products));
         }
     }
 
@@ -401,12 +402,12 @@ internal sealed class StageActor : ReceiveActor
         clock.Begin();
         foreach (var executor in executors.Values)
         {
-            executor.Apply(message.Step, message.GradientScale);
+            executor.Apply(message.Step, message.GradientScale, message.Move);
         }
 
         lastCommitted = message.Step;
         inbox.Reach(lastCommitted);
-        if (message.GradientScale is not null)
+        if (message.ChangesParameters)
         {
             replicas.Gather(epoch, message.Step);
             ties.Expire();

@@ -1,5 +1,6 @@
 using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
+using Pipeline.Core.Optimization;
 using Pipeline.Core.Partitioning;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Replicas;
@@ -230,11 +231,12 @@ public sealed class StageExecutor : IStageExecutor
 
     public IReadOnlyList<KeyValuePair<string, double>> GradientSquares() => optimizer.GradientSquares();
 
-    public void Apply(long step, double? gradientScale)
+    public IReadOnlyList<KeyValuePair<string, IReadOnlyList<double>>> Products() => optimizer.Products;
+
+    public void Apply(long step, double? gradientScale, LbfgsMove? move = null)
     {
-        if (gradientScale is { } scale)
+        if (optimizer.Apply(step, gradientScale, move))
         {
-            optimizer.Apply(step, scale);
             weights.Clear();
             if (last)
             {

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+using Pipeline.Core.Optimization;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Cluster;
@@ -17,7 +19,13 @@ internal sealed record RunStep(long Epoch, long Step) : IControlMessage;
 
 /// <param name="GradientScale">The clip factor; null skips the step on all stages.</param>
 /// <param name="RunsNext">The next step follows at once.</param>
-internal sealed record CommitStep(long Epoch, long Step, double? GradientScale, bool RunsNext) : IControlMessage;
+/// <param name="Move">With L-BFGS what becomes of parameters, also where the step is skipped; null: nothing.</param>
+internal sealed record CommitStep(long Epoch, long Step, double? GradientScale, bool RunsNext, LbfgsMove? Move = null) : IControlMessage
+{
+    /// <summary>Parameters are not what they were.</summary>
+    [JsonIgnore]
+    public bool ChangesParameters => GradientScale is not null || Move is not null;
+}
 
 /// <param name="Step">The step after which the evaluation takes place; 0 before the first.</param>
 internal sealed record RunEvaluation(long Epoch, long Step, int Batches) : IControlMessage;
@@ -34,8 +42,10 @@ internal sealed record StageStarted(long Epoch, int Worker) : IControlMessage;
 
 /// <summary>The worker's part of the step is done and waits for the commit.</summary>
 /// <param name="Result">From the last stage; nothing from the others.</param>
+/// <param name="Products">As <see cref="IStageExecutor.Products"/>; null with another optimizer than L-BFGS.</param>
 internal sealed record StepReady(
-    long Epoch, long Step, int Worker, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, PassResult Result, StageTimes Times) : IControlMessage;
+    long Epoch, long Step, int Worker, IReadOnlyList<KeyValuePair<string, double>> GradientSquares, PassResult Result, StageTimes Times,
+    IReadOnlyList<KeyValuePair<string, IReadOnlyList<double>>>? Products = null) : IControlMessage;
 
 /// <param name="Result">From the last stage; nothing from the others.</param>
 /// <param name="Optimizer">As in <see cref="StageTimes"/>.</param>

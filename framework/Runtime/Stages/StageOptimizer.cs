@@ -16,7 +16,8 @@ internal sealed class StageOptimizer : IDisposable
     private readonly OptimizerSettings settings;
     private readonly IReadOnlyList<Parameter> owned;
     private readonly IReadOnlyList<ParameterPiece> measured;
-    private readonly Optimizer optimizer;
+    private readonly Optimizer? optimizer;
+    private readonly LbfgsPart? lbfgs;
     private readonly SignDescent signDescent;
 
     /// <param name="owned">The parameters whose optimizer state this stage has.</param>
@@ -29,7 +30,8 @@ internal sealed class StageOptimizer : IDisposable
         var whole = ParameterPiece.Whole(owned.Where(parameter => !parameter.Definition.IsFixed));
         measured = buckets?.Own ?? whole;
         var updated = job.Parallel.ShardsOptimizer ? buckets!.Own : whole;
-        optimizer = Optimizer.Of([.. updated.Where(IsOptimized)], settings);
+        ParameterPiece[] optimized = [.. updated.Where(IsOptimized)];
+        (optimizer, lbfgs) = settings.IsLbfgs ? ((Optimizer?)null, new LbfgsPart(optimized, settings.History)) : (Optimizer.Of(optimized, settings), null);
         signDescent = new([.. updated.Where(piece => !IsOptimized(piece))]);
         Averages = new(settings.Ema == 0 ? [] : owned.Concat(copies).Where(parameter => parameter.Definition.IsOptimized), settings.Ema);
     }
@@ -38,7 +40,10 @@ internal sealed class StageOptimizer : IDisposable
 
     /// <summary>Of this replica alone where the optimizer is sharded, by the names of a checkpoint.</summary>
     public IEnumerable<(string Name, Tensor Value)> State =>
-        optimizer.State.Select(state => ($"{Checkpoint.OptimizerPrefix}{state.Moment}.{state.Parameter}", state.Value));
+        (optimizer?.State ?? lbfgs!.State).Select(state => ($"{Checkpoint.OptimizerPrefix}{state.Moment}.{state.Parameter}", state.Value));
+
+    /// <summary>What L-BFGS needs, by names of parameters; empty with another optimizer.</summary>
+    public IReadOnlyList<KeyValuePair<string, IReadOnlyList<double>>> Products => lbfgs?.Products() ?? [];
 
     /// <summary>The sum of squares of every optimized parameter's gradient, or of this replica's pieces, by name. A parameter with an update of its own
     /// has no part in the norm, but a gradient that is not finite must be known.</summary>
@@ -53,10 +58,23 @@ internal sealed class StageOptimizer : IDisposable
         ];
     }
 
-    public void Apply(long step, double gradientScale)
+    /// <param name="gradientScale">Null: the step is skipped.</param>
+    /// <param name="move">With L-BFGS, also where the step is skipped: back from where there is no finite loss.</param>
+    /// <returns>Parameters have changed.</returns>
+    public bool Apply(long step, double? gradientScale, LbfgsMove? move)
     {
-        optimizer.Apply(step, LearningRate.At(settings, step), gradientScale);
-        signDescent.Apply();
+        if (move is not null)
+        {
+            lbfgs!.Apply(move);
+        }
+
+        if (gradientScale is { } scale)
+        {
+            optimizer?.Apply(step, LearningRate.At(settings, step), scale);
+            signDescent.Apply();
+        }
+
+        return gradientScale is not null || move is not null;
     }
 
     /// <summary>All parameters that the stage owns have the values of a step.</summary>
@@ -68,11 +86,12 @@ internal sealed class StageOptimizer : IDisposable
         }
     }
 
-    /// <summary>Parameters have got values of another meaning: their moments are zero again, and their averages begin at the values.</summary>
+    /// <summary>Parameters have got values of another meaning: their moments are zero again, and their averages begin at the values. L-BFGS forgets all by
+    /// <see cref="Lbfgs.Stop"/>.</summary>
     /// <param name="parameters">Names.</param>
     public void Reset(IReadOnlyCollection<string> parameters)
     {
-        optimizer.Reset(parameters);
+        optimizer?.Reset(parameters);
         foreach (var parameter in owned.Where(parameter => parameters.Contains(parameter.Name)))
         {
             Averages.Restart(parameter);
@@ -81,7 +100,8 @@ internal sealed class StageOptimizer : IDisposable
 
     public void Dispose()
     {
-        optimizer.Dispose();
+        optimizer?.Dispose();
+        lbfgs?.Dispose();
         signDescent.Dispose();
         Averages.Dispose();
     }

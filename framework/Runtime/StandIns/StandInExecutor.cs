@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Pipeline.Core.Optimization;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.Stages;
@@ -39,11 +40,13 @@ internal sealed partial class StandInExecutor(Schedule schedule, ActionTimes sec
     public PassResult TakeLoss() => default;
 
     /// <summary>Each of a rank's stages takes an equal part of the rank's optimizer.</summary>
-    public void Apply(long step, double? gradientScale)
+    public void Apply(long step, double? gradientScale, LbfgsMove? move = null)
     {
         var rank = schedule.RankOf(stage);
         Sleep((seconds.Optimizer?[rank] ?? 0) / schedule.StagesOf[rank].Count);
     }
+
+    public IReadOnlyList<KeyValuePair<string, IReadOnlyList<double>>> Products() => [];
 
     public void UpdateAverages()
     {

@@ -1,6 +1,4 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Operators;
@@ -21,30 +19,7 @@ public static class SquaredNorm
         return stack(tensors.Select(Sum)).cpu().data<double>().ToArray();
     }
 
-    /// <summary>Four accumulators of eight lanes whatever the processor: narrower ones compute the same lanes in turns.</summary>
-    internal static double Of(ReadOnlySpan<float> values)
-    {
-        Vector512<double> a = default, b = default, c = default, d = default;
-        ref var first = ref MemoryMarshal.GetReference(values);
-        var i = 0;
-        for (; i <= values.Length - 32; i += 32)
-        {
-            var (low, high) = Vector512.Widen(Vector512.LoadUnsafe(ref first, (nuint)i));
-            a += low * low;
-            b += high * high;
-            (low, high) = Vector512.Widen(Vector512.LoadUnsafe(ref first, (nuint)i + 16));
-            c += low * low;
-            d += high * high;
-        }
-
-        var sum = Vector512.Sum((a + b) + (c + d));
-        for (; i < values.Length; i++)
-        {
-            sum += (double)Unsafe.Add(ref first, i) * Unsafe.Add(ref first, i);
-        }
-
-        return sum;
-    }
+    internal static double Of(ReadOnlySpan<float> values) => DotProduct.Of(values, values);
 
     private static Tensor Sum(Tensor tensor) => tensor.to(ScalarType.Float64).square().sum();
 

@@ -1,3 +1,4 @@
+using Pipeline.Core.Optimization;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.Stages;
@@ -43,7 +44,9 @@ internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
 
     public virtual IReadOnlyList<KeyValuePair<string, double>> GradientSquares() => inner.GradientSquares();
 
-    public void Apply(long step, double? gradientScale) => inner.Apply(step, gradientScale);
+    public IReadOnlyList<KeyValuePair<string, IReadOnlyList<double>>> Products() => inner.Products();
+
+    public void Apply(long step, double? gradientScale, LbfgsMove? move = null) => inner.Apply(step, gradientScale, move);
 
     public void UpdateAverages() => inner.UpdateAverages();
 

@@ -90,6 +90,7 @@ public class ResumeTests
     [InlineData("model.width=64", "--resume: model.width = 64, but * was trained with width = 32; a resumed run must keep it.")]
     [InlineData("job.seed=9", "--resume: job.seed = 9, but * was trained with seed = 3; a resumed run must keep it.")]
     [InlineData("batch.micro-batches=2", "--resume: batch.micro-batches = 2, but * was trained with micro-batches = 4; a resumed run must keep it.")]
+    [InlineData("optimizer.kind=adam-atan2", "--resume: optimizer.kind = adam-atan2, but * was trained with kind = adamw; a resumed run must keep it.")]
     public async Task What_would_change_the_losses_is_refused(string change, string sentence)
     {
         using var run = new TestRun();

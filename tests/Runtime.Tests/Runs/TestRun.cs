@@ -5,6 +5,7 @@ using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
 using Pipeline.Stages;
 using Pipeline.Stages.Transformer;
+using Pipeline.Tensors.Models;
 using Pipeline.Tests;
 
 namespace Pipeline.Runtime.Tests.Runs;
@@ -13,11 +14,14 @@ namespace Pipeline.Runtime.Tests.Runs;
 internal sealed class TestRun : IDisposable
 {
     private readonly TemporaryFolder folder = new();
+    private readonly IReadOnlyList<IArchitecture> families;
 
     /// <param name="text">The data; some made-up text without it.</param>
     /// <param name="model">A small GPT-2 without it.</param>
-    public TestRun(string? text = null, ModelSettings? model = null)
+    /// <param name="family">The model's, where it is not one that comes with the framework.</param>
+    public TestRun(string? text = null, ModelSettings? model = null, IArchitecture? family = null)
     {
+        families = family is null ? Families.All : [family];
         File.WriteAllText(folder.File("text.txt"), text ?? string.Join(' ', Enumerable.Range(0, 4000).Select(i => $"{i * 7919 % 1000} ist {i % 17}")));
         File.WriteAllText(folder.File("job.hocon"), $$"""
             job       { name = test, seed = 3, steps = 12, directory = "{{Directory}}" }
@@ -41,7 +45,7 @@ internal sealed class TestRun : IDisposable
     /// <summary>Called with each step's metrics on the coordinator's thread.</summary>
     public Action<StepMetrics>? OnStep { get; set; }
 
-    public TrainingPlan Plan(bool resume, params string[] overrides) => new(folder.File("job.hocon"), overrides, Families.All, resume);
+    public TrainingPlan Plan(bool resume, params string[] overrides) => new(folder.File("job.hocon"), overrides, families, resume);
 
     public Task<RunSummary> RunAsync(params string[] overrides) => RunAsync(false, overrides, null, CancellationToken.None);
 

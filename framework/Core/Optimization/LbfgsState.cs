@@ -1,0 +1,13 @@
+namespace Pipeline.Core.Optimization;
+
+/// <summary>All that <see cref="Lbfgs"/> knows between two steps; a checkpoint has it.</summary>
+/// <param name="Pairs">How many are remembered: the newest of the stages'.</param>
+/// <param name="StepsWithChanges">s_i y_j of the remembered pairs, row after row.</param>
+/// <param name="Changes">y_i y_j, likewise.</param>
+/// <param name="Search">Along the direction; null where the next step begins anew.</param>
+/// <param name="Returns">The search is over, and the next step evaluates the point where it has ended.</param>
+public sealed record LbfgsState(
+    int Pairs, IReadOnlyList<double> StepsWithChanges, IReadOnlyList<double> Changes, LineSearch? Search, bool Returns)
+{
+    internal static LbfgsState Beginning(int history) => new(0, new double[history * history], new double[history * history], null, false);
+}
