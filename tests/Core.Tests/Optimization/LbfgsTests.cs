@@ -9,15 +9,15 @@ public class LbfgsTests
 
     /// <summary>The recursion on inner products, against the one on vectors, on convex functions: the same line searches, so the same points.</summary>
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    [InlineData(4)]
-    public void Points_are_those_of_a_textbooks_recursion(int seed)
+    [InlineData(1, 1.0)]
+    [InlineData(2, 1.0)]
+    [InlineData(3, 0.6)]   // so that lines end at other lengths than 1
+    [InlineData(4, 1.4)]
+    public void Points_are_those_of_a_textbooks_recursion(int seed, double rate)
     {
         var problem = new Convex(seed, 12);
-        var expected = Textbook(problem, 25);
-        var actual = new Vectors(problem, History, 1).Run(25);
+        var expected = Textbook(problem, 25, rate);
+        var actual = new Vectors(problem, History, rate).Run(25);
         Assert.Equal(expected.Count, actual.Count);
         var scale = expected[0].Max(Math.Abs);   // the minimum is at 0
         foreach (var (one, other) in expected.Zip(actual))
@@ -127,7 +127,7 @@ public class LbfgsTests
     }
 
     /// <summary>Points evaluated, by the recursion on vectors (algorithm 7.5 of Nocedal and Wright 2006).</summary>
-    private static List<double[]> Textbook(IProblem problem, int evaluations)
+    private static List<double[]> Textbook(IProblem problem, int evaluations, double rate)
     {
         var points = new List<double[]>();
         var pairs = new List<(double[] Step, double[] Change)>();
@@ -156,7 +156,7 @@ public class LbfgsTests
             }
 
             double[] direction = [.. q.Select(value => -value)];
-            var search = LineSearch.Begin(loss, Dot(gradient, direction), pairs.Count == 0 ? Math.Min(1, 1 / gradient.Sum(Math.Abs)) : 1);
+            var search = LineSearch.Begin(loss, Dot(gradient, direction), pairs.Count == 0 ? Math.Min(1, 1 / gradient.Sum(Math.Abs)) * rate : rate);
             while (true)
             {
                 if (points.Count == evaluations)
