@@ -9,7 +9,7 @@ internal sealed class KanLayer(IBlockPart part) : Layer
 {
     public override IReadOnlyList<(string Name, IEdgeFunctions Functions)> EdgeFunctions => part.EdgeFunctions;
 
-    public override Tensor Forward(Tensor input, Pass pass) => part.Forward(input.to(pass.Compute), pass);
+    public override Tensor Forward(Tensor input, Pass pass) => part.Forward(input, pass);
 
-    public override IReadOnlyList<string> Adapt(Tensor input, Pass pass) => part.Adapt(input.to(pass.Compute), pass);
+    public override IReadOnlyList<string> Adapt(Tensor input, Pass pass) => part.Adapt(input, pass);
 }

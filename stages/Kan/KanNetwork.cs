@@ -15,7 +15,8 @@ public sealed class KanNetwork : IArchitecture
     public ModelDefinition Define(ModelSettings settings, int vocabulary) => Define((KanSettings)settings, refinements: 0);
 
     private static ModelDefinition Define(KanSettings settings, int refinements) => new(
-        [.. Enumerable.Range(0, settings.Layers).Select(index => Layer(settings, refinements, index))], SquaredError.Instance)
+        [KanEnd.Define("input"), .. Enumerable.Range(0, settings.Layers).Select(index => Layer(settings, refinements, index)), KanEnd.Define("output")],
+        SquaredError.Instance)
     {
         IsCausal = false,
         Adaptation = settings.Adaptation,

@@ -66,7 +66,7 @@ internal abstract class RunView(TrainingPlan plan, IAnsiConsole console) : IRunO
     protected string Place(StageSummary stage) =>
         plan.Places.Select(place => place.Node).Distinct().Skip(1).Any() ? $"{stage.Node}/{stage.Device}" : stage.Device;
 
-    protected static string Number(double? value) => value?.ToString("F4", CultureInfo.InvariantCulture) ?? "-";
+    protected static string Number(double? value) => value is { } number ? LossText.Of(number) : "-";
 
     protected static string Percent(double share) => share.ToString("P0", CultureInfo.InvariantCulture).Replace(" ", "", StringComparison.Ordinal);
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Numerics;
 using Akka.Actor;
-using Pipeline.Core.Configuration;
 using Pipeline.Core.Optimization;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Cluster;
@@ -330,23 +329,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private void Saved(IReadOnlyList<ShardSaved> shards)
     {
         meter.Optimized(step, [.. shards.Select(saved => saved.Optimizer)]);
-        lastCheckpoint = checkpoints.Complete(new Manifest(
-            Manifest.CurrentFormat,
-            step,
-            epoch,
-            plan.Job.Job.Seed,
-            plan.Data.Tokenizer,
-            plan.Data.Characters,
-            plan.Data.Files,
-            SettingsWriter.Write(plan.Job),
-            [.. shards.Select(saved => saved.Shard).OfType<Shard>()],
-            plan.Schedule.AccumulatesAscending,
-            plan.InstructionSet,
-            plan.Folder,
-            plan.Vocabulary,
-            plan.Resumed?.Manifest.HuggingFace,
-            plan.TokenizerFiles,
-            lbfgs?.State), lastCheckpoint);
+        lastCheckpoint = checkpoints.Complete(plan.Manifest(step, epoch, [.. shards.Select(saved => saved.Shard).OfType<Shard>()], lbfgs?.State), lastCheckpoint);
         lastSaved = step;
         recorder.Event("checkpoint", $"Checkpoint of step {step}.", path: lastCheckpoint);
         Next();
@@ -439,29 +422,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         outcome.TrySetResult(Summarize(result, null));
     }
 
-    private RunSummary Summarize(string result, string? failure) => new(
-        plan.Job.Job.Name,
-        result,
-        failure,
-        recorder.LastStep,
-        recorder.FirstLoss,
-        recorder.Final?.Loss,
-        recorder.FinalEvaluated?.ValidationLoss,
-        recorder.Final?.Accuracy,
-        recorder.Final?.SequenceAccuracy,
-        recorder.Final?.Rmse,
-        recorder.FinalEvaluated?.ValidationAccuracy,
-        recorder.FinalEvaluated?.ValidationSequenceAccuracy,
-        recorder.FinalEvaluated?.ValidationRmse,
-        plan.Partition.Model.At(recorder.LastStep).ParameterCount,
-        recorder.SkippedSteps,
-        Stopwatch.GetElapsedTime(runBegan).TotalSeconds,
-        recorder.MedianStepSeconds,
-        recorder.MedianTokensPerSecond,
-        recorder.MedianBubble,
-        plan.Directory.Root,
-        lastCheckpoint,
-        plan.Summaries);
+    private RunSummary Summarize(string result, string? failure) =>
+        recorder.Summarize(plan, result, failure, Stopwatch.GetElapsedTime(runBegan), lastCheckpoint);
 
     private void End()
     {

@@ -37,12 +37,6 @@ internal sealed class RunRecorder : IDisposable
 
     public long SkippedSteps { get; private set; }
 
-    public double? MedianStepSeconds => Median(stepSeconds);
-
-    public double? MedianTokensPerSecond => Median(tokensPerSecond);
-
-    public double? MedianBubble => Median(bubbles);
-
     public void Step(StepMetrics step)
     {
         metrics.WriteLine(JsonSerializer.Serialize(step, RunDirectory.Json));
@@ -62,7 +56,7 @@ internal sealed class RunRecorder : IDisposable
     {
         string[] parts =
         [
-            measured.FiniteLoss is { } loss ? Text($"{loss:F4}") : "not a finite number",
+            measured.FiniteLoss is { } loss ? LossText.Of(loss) : "not a finite number",
             .. measured.Accuracy is { } accuracy ? [Text($"accuracy {accuracy:P2}")] : (string[])[],
             .. measured.SequenceAccuracy is { } whole ? [Text($"whole sequences {whole:P2}")] : (string[])[],
             .. measured.Rmse is { } rmse ? [Text($"RMSE {rmse:G4}")] : (string[])[],
@@ -80,6 +74,32 @@ internal sealed class RunRecorder : IDisposable
         events.WriteLine(JsonSerializer.Serialize(happened, RunDirectory.Json));
         observer.Event(happened);
     }
+
+    /// <param name="result">As <see cref="RunSummary.Outcome"/>.</param>
+    /// <param name="checkpoint">The last one's folder; null where there is none.</param>
+    public RunSummary Summarize(TrainingPlan plan, string result, string? failure, TimeSpan time, string? checkpoint) => new(
+        plan.Job.Job.Name,
+        result,
+        failure,
+        LastStep,
+        FirstLoss,
+        Final?.Loss,
+        FinalEvaluated?.ValidationLoss,
+        Final?.Accuracy,
+        Final?.SequenceAccuracy,
+        Final?.Rmse,
+        FinalEvaluated?.ValidationAccuracy,
+        FinalEvaluated?.ValidationSequenceAccuracy,
+        FinalEvaluated?.ValidationRmse,
+        plan.Partition.Model.At(LastStep).ParameterCount,
+        SkippedSteps,
+        time.TotalSeconds,
+        Median(stepSeconds),
+        Median(tokensPerSecond),
+        Median(bubbles),
+        plan.Directory.Root,
+        checkpoint,
+        plan.Summaries);
 
     /// <summary>Writes the summary; where that fails, the run has failed, and the summary says so.</summary>
     public RunSummary Summary(RunSummary summary)

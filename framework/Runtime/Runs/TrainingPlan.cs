@@ -1,8 +1,10 @@
 using System.Globalization;
 using Pipeline.Core;
+using Pipeline.Core.Configuration;
 using Pipeline.Core.Data;
 using Pipeline.Core.Data.Tokenizers;
 using Pipeline.Core.Jobs;
+using Pipeline.Core.Optimization;
 using Pipeline.Core.Partitioning;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
@@ -106,6 +108,26 @@ public sealed class TrainingPlan : IDisposable
 
     /// <summary>Where each worker runs and what it holds.</summary>
     public IReadOnlyList<StageSummary> Summaries => [.. Places.Select((place, worker) => Describe(worker, place))];
+
+    /// <summary>Of a checkpoint of the run.</summary>
+    /// <param name="optimizer">What the optimizer keeps beside the shards.</param>
+    public Manifest Manifest(long step, long epoch, IReadOnlyList<Shard> shards, LbfgsState? optimizer) => new(
+        Checkpoints.Manifest.CurrentFormat,
+        step,
+        epoch,
+        Job.Job.Seed,
+        Data.Tokenizer,
+        Data.Characters,
+        Data.Files,
+        SettingsWriter.Write(Job),
+        shards,
+        Schedule.AccumulatesAscending,
+        InstructionSet,
+        Folder,
+        Vocabulary,
+        Resumed?.Manifest.HuggingFace,
+        TokenizerFiles,
+        optimizer);
 
     public void Dispose()
     {

@@ -15,6 +15,7 @@ public sealed class ParameterAverages : IDisposable
 
     public ParameterAverages(IEnumerable<Parameter> parameters, double decay)
     {
+        using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         this.decay = decay;
         averages = parameters.ToDictionary(parameter => parameter, parameter => Copy(parameter.Value, Of(parameter.Value.dtype)));

@@ -41,7 +41,9 @@ internal static class SmallModel
 
     private static readonly IArchitecture[] Writers = [.. Families.All.Where(family => family.Define(SettingsOf(family.Name), Rows).IsCausal)];
 
-    /// <summary>Those whose data are tokens.</summary>
+    public static TheoryData<string> AllNames => [.. Families.All.Select(family => family.Name)];
+
+    /// <summary>Those that write texts.</summary>
     public static TheoryData<string> FamilyNames => [.. Writers.Select(family => family.Name)];
 
     /// <summary>Each family that writes texts with each number of stages.</summary>
@@ -53,6 +55,11 @@ internal static class SmallModel
     public static ModelSettings SettingsOf(string family) => Settings.TryGetValue(family, out var settings)
         ? settings
         : throw new InvalidOperationException($"The family {family} needs small settings in {nameof(SmallModel)}, so that what every family promises is tested of it too.");
+
+    /// <summary>What a job needs for data that the model fits; nothing where text will do.</summary>
+    public static string[] DataOf(ModelSettings model) => model is KanSettings kan
+        ? [$"data={{kind=function,inputs={kan.Widths[0]},formula=[\"{string.Join("\",\"", Enumerable.Range(1, kan.Widths[^1]).Select(output => $"sin({output}*x1)+x2^2"))}\"]}}"]
+        : [];
 
     public static ModelDefinition Define(string family) => Families.All.Single(one => one.Name == family).Define(SettingsOf(family), Rows);
 

@@ -11,8 +11,10 @@ public class FamilyMemoryTests
 {
     public static TheoryData<string> Names => SmallModel.FamilyNames;
 
+    public static TheoryData<string> AllNames => SmallModel.AllNames;
+
     [Theory]
-    [MemberData(nameof(Names))]
+    [MemberData(nameof(AllNames))]
     public async Task Live_tensors_do_not_grow(string family)
     {
         foreach (var layout in new[] { "schedule=zb-h1", "schedule=1f1b,recompute=1" })
@@ -22,7 +24,8 @@ public class FamilyMemoryTests
             // An evaluation follows every second step, and its line is written when all stages are through with it: they stand still.
             run.OnStep = step => counts.AddRange(step.Step % 2 == 0 ? [Tensor.TotalCount] : []);
             var before = Alone.LiveTensors();
-            var summary = await run.RunAsync($"parallel={{stages=2,split=even,{layout}}}", "job.steps=20", "evaluation.every=2", "evaluation.batches=1");
+            var summary = await run.RunAsync(
+                [$"parallel={{stages=2,split=even,{layout}}}", "job.steps=20", "evaluation={every=2,batches=1}", "optimizer.ema=0.9", .. SmallModel.DataOf(SmallModel.SettingsOf(family))]);
             Assert.Equal(("completed", null), (summary.Outcome, summary.Failure));
             Assert.Equal(10, counts.Count);
             Assert.All(counts, count => Assert.Equal(counts[0], count));

@@ -17,9 +17,16 @@ public class FamilyTests
 
     public static TheoryData<string> Names => SmallModel.FamilyNames;
 
+    public static TheoryData<string> AllNames => SmallModel.AllNames;
+
+    /// <summary>Averages of parameters too, which evaluations use; Kolmogorov-Arnold networks adapt and grow on the way, reasoners carry their thoughts on.</summary>
     [Theory]
-    [MemberData(nameof(Names))]
+    [MemberData(nameof(AllNames))]
     public Task Layouts_are_equal(string family) => AreEqualAsync(SmallModel.SettingsOf(family));
+
+    [Fact]
+    public Task Layouts_of_a_hybrid_whose_splines_adapt_are_equal() =>
+        AreEqualAsync((HybridSettings)SmallModel.SettingsOf("hybrid") with { Pattern = "*K*K", Layers = 4, Kan = "spline", GridUpdateEvery = 2 });
 
     /// <summary>Attention to the whole sequence, merged tokens, and a router's bias, which changes between the steps.</summary>
     [Fact]
@@ -31,7 +38,8 @@ public class FamilyTests
         var expected = await LossesAsync(model, "stages=1,schedule=1f1b");
         Assert.Equal(Steps, expected.Count);
         Assert.Equal(Steps, expected.Select(step => (step.Loss, step.GradNorm)).Distinct().Count());
-        Assert.All(expected, step => Assert.True(step is { Loss: > 0 and < 10, GradNorm: > 0 }, $"{step}"));
+        Assert.All(expected, step => Assert.True(step is { Loss: > 0 and < 10, GradNorm: > 0, ValidationLoss: null or (> 0 and < 10) }, $"{step}"));
+        Assert.Equal(Steps / 2, expected.Count(step => step.ValidationLoss is not null));
         foreach (var layout in Layouts)
         {
             Assert.Equal(expected, await LossesAsync(model, layout));
@@ -50,7 +58,7 @@ public class FamilyTests
         Assert.Equal(expected, await LossesAsync(model, "stages=2,schedule=1f1b,recompute=1", documents: true));
     }
 
-    private static async Task<IReadOnlyList<(long Step, double Loss, double GradNorm)>> LossesAsync(
+    private static async Task<IReadOnlyList<(double? Loss, double? GradNorm, double? ValidationLoss)>> LossesAsync(
         ModelSettings model, string layout, bool documents = false, params string[] overrides)
     {
         using var run = new TestRun(null, model);
@@ -64,8 +72,9 @@ public class FamilyTests
             }
         }
 
-        var summary = await run.RunAsync([$"job.steps={Steps}", $"parallel={{split=even,{layout}}}", .. data, .. overrides]);
+        var summary = await run.RunAsync(
+            [$"job.steps={Steps}", $"parallel={{split=even,{layout}}}", "optimizer.ema=0.9", "evaluation={every=2,batches=2}", .. SmallModel.DataOf(model), .. data, .. overrides]);
         Assert.Equal(("completed", null), (summary.Outcome, summary.Failure));
-        return run.Metrics();
+        return [.. run.Steps.Select(step => (step.Loss, step.GradNorm, step.ValidationLoss))];
     }
 }

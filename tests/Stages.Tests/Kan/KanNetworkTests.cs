@@ -131,7 +131,7 @@ public class KanNetworkTests
         using var noGradient = no_grad();
         var model = Define(Of("gaussian", "3 2") with { LayerNorm = norm, Range = [-1, 3], Gaussians = 5 });
         var values = Values(model);
-        var layer = model.Layers[0].Build(values);
+        var layer = model.Layers[1].Build(values);
         var (name, functions) = Assert.Single(layer.EdgeFunctions);
         Assert.Equal(("layers.0", 3, 2, (-1.0, 3.0)), (name, functions.Inputs, functions.Outputs, functions.RangeOf(1)));
         var input = Draw(20, 3);
