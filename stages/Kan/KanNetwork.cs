@@ -19,6 +19,8 @@ public sealed class KanNetwork : IArchitecture
         SquaredError.Instance)
     {
         IsCausal = false,
+        Regression = (settings.Widths[0], settings.Widths[^1]),
+        ComputesInFloat64 = true,
         Adaptation = settings.Adaptation,
         Growth = refinements + 1 < settings.Grids.Count ? (settings.RefineEvery * (refinements + 1), Define(settings, refinements + 1)) : null,
     };

@@ -22,14 +22,14 @@ public sealed class OpenedJob : IDisposable
         {
             Vocabulary = RowsOf(Job.Model, Data);
             Samples = Data.Samples(Job);
+            Model = architectures.First(candidate => candidate.Name == Job.Model.Architecture).Define(Job.Model, Vocabulary);
+            FitRules.Check(Job, Model, Samples);
         }
         catch
         {
             Data.Dispose();
             throw;
         }
-
-        Model = architectures.First(candidate => candidate.Name == Job.Model.Architecture).Define(Job.Model, Vocabulary);
     }
 
     public JobFile Job { get; }

@@ -197,14 +197,16 @@ public sealed class StageExecutor : IStageExecutor
         var grown = new StageExecutor(plan with { Partition = new(model, plan.Partition.Cuts) }, stage, replica, device);
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        var before = Everything().Concat(Copies()).ToDictionary(entry => entry.Name, entry => entry.Value, StringComparer.Ordinal);
+        // Not the optimizer's state: it starts again. Replicas that have it in pieces could not keep what others can.
+        var before = Everything().Concat(Copies()).Where(entry => !entry.Name.StartsWith(Checkpoint.OptimizerPrefix, StringComparison.Ordinal))
+            .ToDictionary(entry => entry.Name, entry => entry.Value, StringComparer.Ordinal);
         var changed = model.Layers.Take(plan.Partition.Cuts[stage]).SelectMany(layer => layer.Grow?.Invoke(before) ?? new Dictionary<string, Tensor>())
             .DistinctBy(entry => entry.Key).ToDictionary(StringComparer.Ordinal);
         grown.Restore((name, value) =>
         {
             if (changed.TryGetValue(name, out var made) || (before.TryGetValue(name, out made) && made.shape.SequenceEqual(value.shape)))
             {
-                value.copy_(made);   // else optimizer's state of what has another shape now: it starts again
+                value.copy_(made);
             }
         });
         grown.optimizer.Reset(changed.Keys);

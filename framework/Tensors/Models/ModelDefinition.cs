@@ -19,6 +19,12 @@ public sealed record ModelDefinition(
     /// <summary>It predicts tokens, and what it says at a place depends on the places up to it alone. No other model can write a text token by token.</summary>
     public bool IsCausal { get; init; } = true;
 
+    /// <summary>How many real numbers go in and come out of a regression; null in a model of tokens.</summary>
+    public (int Inputs, int Outputs)? Regression { get; init; }
+
+    /// <summary>With <c>precision.compute = float64</c> all of it is computed in that; other models have parts that are float32 always.</summary>
+    public bool ComputesInFloat64 { get; init; }
+
     /// <summary>Every parameter once, in the order of its first layer.</summary>
     public IEnumerable<ParameterDefinition> Parameters => Layers.SelectMany(layer => layer.Parameters).DistinctBy(parameter => parameter.Name);
 

@@ -34,8 +34,8 @@ internal static class SmallModel
         ["hybrid"] = new HybridSettings(
             "hybrid", "Mm*-EK", Width: 32, Context: 24, Heads: 4, KeyValueHeads: 2, Inner: 48, State: 8, MambaHeadSize: 16, Chunk: 8, Experts: 4),
         ["hyperdimensional"] = new HyperdimensionalSettings("hyperdimensional", Layers: 4, Width: 32, Context: 24, Window: 16, Encoding: "bind"),
-        ["hrm"] = new HrmSettings("hrm", Width: 32, Heads: 4, Context: 24, HighLayers: 1, LowLayers: 1, HaltMaxPasses: 3),
-        ["trm"] = new TrmSettings("trm", Width: 32, Context: 24, Heads: 4, NetLayers: 1, HighCycles: 2, LowCycles: 2, PuzzleLength: 2, HaltMaxPasses: 3),
+        ["hrm"] = new HrmSettings("hrm", Width: 32, Heads: 4, Context: 16, HighLayers: 1, LowLayers: 1, HaltMaxPasses: 3),
+        ["trm"] = new TrmSettings("trm", Width: 32, Context: 16, Heads: 4, NetLayers: 1, HighCycles: 2, LowCycles: 2, PuzzleLength: 2, HaltMaxPasses: 3),
         ["kan"] = new KanSettings("kan", Widths: [2, 5, 4, 3, 1], GridUpdateEvery: 2, GridUpdateUntil: 4, Refine: [10], RefineEvery: 5),
     };
 
@@ -57,9 +57,13 @@ internal static class SmallModel
         : throw new InvalidOperationException($"The family {family} needs small settings in {nameof(SmallModel)}, so that what every family promises is tested of it too.");
 
     /// <summary>What a job needs for data that the model fits; nothing where text will do.</summary>
-    public static string[] DataOf(ModelSettings model) => model is KanSettings kan
-        ? [$"data={{kind=function,inputs={kan.Widths[0]},formula=[\"{string.Join("\",\"", Enumerable.Range(1, kan.Widths[^1]).Select(output => $"sin({output}*x1)+x2^2"))}\"]}}"]
-        : [];
+    public static string[] DataOf(ModelSettings model) => model switch
+    {
+        KanSettings kan =>
+            [$"data={{kind=function,inputs={kan.Widths[0]},formula=[\"{string.Join("\",\"", Enumerable.Range(1, kan.Widths[^1]).Select(output => $"sin({output}*x1)+x2^2"))}\"]}}"],
+        HrmSettings or TrmSettings or HybridSettings { Causal: false } => ["data={kind=sudoku,size=4}"],
+        _ => [],
+    };
 
     public static ModelDefinition Define(string family) => Families.All.Single(one => one.Name == family).Define(SettingsOf(family), Rows);
 

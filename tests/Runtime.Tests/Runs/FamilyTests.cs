@@ -31,7 +31,7 @@ public class FamilyTests
     /// <summary>Attention to the whole sequence, merged tokens, and a router's bias, which changes between the steps.</summary>
     [Fact]
     public Task Layouts_of_a_hybrid_that_is_not_causal_are_equal() =>
-        AreEqualAsync((HybridSettings)SmallModel.SettingsOf("hybrid") with { Pattern = "R-*E", Layers = 4, Causal = false, BalanceRate = 0.01 });
+        AreEqualAsync((HybridSettings)SmallModel.SettingsOf("hybrid") with { Pattern = "R-*E", Layers = 4, Context = 16, Causal = false, BalanceRate = 0.01 });
 
     private static async Task AreEqualAsync(ModelSettings model)
     {

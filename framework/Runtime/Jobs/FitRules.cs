@@ -1,0 +1,36 @@
+using Pipeline.Core;
+using Pipeline.Core.Data;
+using Pipeline.Core.Jobs;
+using Pipeline.Tensors.Models;
+
+namespace Pipeline.Runtime.Jobs;
+
+/// <summary>What a job's model and its data must fulfil together.</summary>
+internal static class FitRules
+{
+    /// <exception cref="BadInputException">They do not fit; the first problem.</exception>
+    public static void Check(JobFile job, ModelDefinition model, ISamples samples)
+    {
+        if (Problem(job, model, samples) is { } problem)
+        {
+            throw new BadInputException($"{problem}.");
+        }
+    }
+
+    private static string? Problem(JobFile job, ModelDefinition model, ISamples samples) => (model.Regression, samples) switch
+    {
+        _ when !model.ComputesInFloat64 && "float64" is var wide && (job.Precision.Compute == wide || job.Precision.Parameters == wide) =>
+            $"precision is float64, and model.architecture = {job.Model.Architecture} computes parts of itself in float32; allowed are float32 and bfloat16",
+        (null, ISamples<double>) =>
+            $"data.kind = {job.Data.Kind} is of real numbers, and model.architecture = {job.Model.Architecture} takes tokens; kan takes real numbers",
+        ({ }, ISamples<long>) =>
+            $"data.kind = {job.Data.Kind} is of tokens, and model.architecture = {job.Model.Architecture} takes real numbers, as data.kind = function has them",
+        ({ } regression, _) when regression.Inputs != samples.Context =>
+            $"data.inputs is {samples.Context}, and the model takes {regression.Inputs}; they must be equal",
+        ({ } regression, _) when regression.Outputs != samples.Outputs =>
+            $"data.formula has {samples.Outputs} expressions, and the model has {regression.Outputs} outputs; they must be as many",
+        _ when !model.IsCausal && job.Data is TextDataSettings =>
+            $"the model sees its whole input at once, and with data.kind = {job.Data.Kind} the targets are in it; it needs a task such as data.kind = sudoku",
+        _ => null,
+    };
+}
