@@ -40,7 +40,7 @@ internal sealed class StageCarries(CarryDefinition definition, int slots, int mi
     }
 
     /// <param name="handed">As <see cref="Copy"/> returns them.</param>
-    /// <exception cref="InvalidDataException">They have another type or shape.</exception>
+    /// <exception cref="InvalidDataException">They have another type or shape, or numbers that cannot be.</exception>
     public void Set(int microBatch, IReadOnlyList<Tensor> handed)
     {
         using var scope = NewDisposeScope();
@@ -80,6 +80,13 @@ internal sealed class StageCarries(CarryDefinition definition, int slots, int mi
     private void Replace(int microBatch, Tensor state, Tensor table)
     {
         var rows = table.cpu().data<long>().ToArray();
+        if (rows[..slots].Any(passes => passes < 0 || passes >= definition.Passes) || rows[slots..].Any(samples => samples < 0))
+        {
+            state.Dispose();
+            throw new InvalidDataException(
+                $"the table of micro-batch {microBatch}'s slots has numbers that cannot be: passes are from 0 to {definition.Passes - 1}, and samples from 0");
+        }
+
         carries[microBatch].Dispose();
         carries[microBatch] = new(state, rows[..slots], rows[slots..]);
     }

@@ -80,14 +80,16 @@ public sealed class StageExecutor : IStageExecutor
     public Tensor? Forward(long step, int microBatch, Tensor? input)
     {
         using var scope = NewDisposeScope();
-        var pass = WithStarts(new(job.Job.Seed, step, firstMicroBatch + microBatch, Training: true, compute)
-        {
-            LossShare = 1.0 / job.Batch.MicroBatches,
-            Carry = carries?[microBatch],
-        });
+        var pass = WithStarts(
+            new(job.Job.Seed, step, firstMicroBatch + microBatch, Training: true, compute)
+            {
+                LossShare = 1.0 / job.Batch.MicroBatches,
+                Carry = carries?[microBatch],
+            },
+            validation: false);
         pass.DocumentStarts?.DetachFromDisposeScope();   // the graph disposes it
         inFlight.Add(microBatch, new(pass, weights));
-        var output = inFlight[microBatch].Forward(segments, Input(pass, microBatch, input));
+        var output = inFlight[microBatch].Forward(segments, Input(pass, microBatch, input, validation: false));
         output.DetachFromDisposeScope();
         if (!last)
         {
@@ -127,8 +129,8 @@ public sealed class StageExecutor : IStageExecutor
         var carried = first && number > 0 ? HandOverContract.Take(
             $"what validation micro-batch {microBatch} carries", input!, handOver, [SequencesPerMicroBatch, .. plan.Partition.Model.Carry!.Shape], device) : null;
         using var carry = carries?.InEvaluation(carried?.DetachFromDisposeScope(), number);
-        var pass = WithStarts(new(job.Job.Seed, batch, firstMicroBatch + microBatch, Training: false, compute) { Carry = carry });
-        var output = segments.Aggregate(Input(pass, microBatch, first ? null : input), (value, segment) => segment.Run(value, pass));
+        var pass = WithStarts(new(job.Job.Seed, batch, firstMicroBatch + microBatch, Training: false, compute) { Carry = carry }, validation: true);
+        var output = segments.Aggregate(Input(pass, microBatch, first ? null : input, validation: true), (value, segment) => segment.Run(value, pass));
         if (!last)
         {
             return output.DetachFromDisposeScope();
@@ -178,8 +180,8 @@ public sealed class StageExecutor : IStageExecutor
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        var pass = WithStarts(new(job.Job.Seed, step, MicroBatch: 0, Training: false, compute));
-        var value = Input(pass, 0, input);
+        var pass = WithStarts(new(job.Job.Seed, step, MicroBatch: 0, Training: false, compute), validation: false);
+        var value = Input(pass, 0, input, validation: false);
         var changed = new List<string>();
         foreach (var layer in parameters.Layers)
         {
@@ -199,7 +201,7 @@ public sealed class StageExecutor : IStageExecutor
         using var noGradient = no_grad();
         // Not the optimizer's state: it starts again. Replicas that have it in pieces could not keep what others can.
         var before = Everything().Concat(Copies()).Where(entry => !entry.Name.StartsWith(Checkpoint.OptimizerPrefix, StringComparison.Ordinal))
-            .ToDictionary(entry => entry.Name, entry => entry.Value, StringComparer.Ordinal);
+            .Concat(carries?.State() ?? []).ToDictionary(entry => entry.Name, entry => entry.Value, StringComparer.Ordinal);
         var changed = model.Layers.Take(plan.Partition.Cuts[stage]).SelectMany(layer => layer.Grow?.Invoke(before) ?? new Dictionary<string, Tensor>())
             .DistinctBy(entry => entry.Key).ToDictionary(StringComparer.Ordinal);
         grown.Restore((name, value) =>
@@ -308,24 +310,24 @@ public sealed class StageExecutor : IStageExecutor
         select ($"{Checkpoint.AveragePrefix}{parameter.Name}", optimizer.Averages[parameter]!);
 
     /// <summary>What the stage before handed over, or the data.</summary>
-    private Tensor Input(Pass pass, int microBatch, Tensor? handed)
+    private Tensor Input(Pass pass, int microBatch, Tensor? handed, bool validation)
     {
         if (handed is null)
         {
-            return Read(pass, targets: false);
+            return Read(pass, targets: false, validation);
         }
 
         using (handed)
         {
             HandOverContract.CheckActivation(
-                $"the activation of{(pass.Training ? "" : " validation")} micro-batch {microBatch}", handed, handOver, SequencesPerMicroBatch);
+                $"the activation of{(validation ? " validation" : "")} micro-batch {microBatch}", handed, handOver, SequencesPerMicroBatch);
             return handed.to(device).detach();
         }
     }
 
     private Tensor Loss(Tensor output, Pass pass)
     {
-        var targets = Read(pass, targets: true);
+        var targets = Read(pass, targets: true, validation: !pass.Training);
         Score(output, targets, pass);
         return objective.Loss(output, targets, pass);
     }
@@ -346,14 +348,14 @@ public sealed class StageExecutor : IStageExecutor
     }
 
     /// <summary>A slot that carries something shows its sample until it halts; its samples are the batches' in their order.</summary>
-    private Tensor Read(Pass pass, bool targets) => samples!.Read(
-        !pass.Training,
+    private Tensor Read(Pass pass, bool targets, bool validation) => samples!.Read(
+        validation,
         pass is { Training: true, Carry: { } carry } ? [.. carry.Samples.Select(finished => finished + 1)] : samples!.Same(pass.Step),
         pass.MicroBatch,
         targets,
         device);
 
-    private Pass WithStarts(Pass pass) => job.Data.ResetsAtDocuments
-        ? pass with { DocumentStarts = samples!.ReadStarts(!pass.Training, pass.Step, pass.MicroBatch, device) }
+    private Pass WithStarts(Pass pass, bool validation) => job.Data.ResetsAtDocuments
+        ? pass with { DocumentStarts = samples!.ReadStarts(validation, pass.Step, pass.MicroBatch, device) }
         : pass;
 }

@@ -15,6 +15,7 @@ internal sealed class StageOptimizer : IDisposable
 {
     private readonly OptimizerSettings settings;
     private readonly IReadOnlyList<Parameter> owned;
+    private readonly IReadOnlyList<Parameter> copies;
     private readonly IReadOnlyList<ParameterPiece> measured;
     private readonly Optimizer? optimizer;
     private readonly LbfgsPart? lbfgs;
@@ -23,10 +24,10 @@ internal sealed class StageOptimizer : IDisposable
     /// <param name="owned">The parameters whose optimizer state this stage has.</param>
     /// <param name="copies">Of parameters that other layers own.</param>
     /// <param name="buckets">Null where there is one replica.</param>
-    public StageOptimizer(IReadOnlyList<Parameter> owned, IEnumerable<Parameter> copies, StageBuckets? buckets, JobFile job)
+    public StageOptimizer(IReadOnlyList<Parameter> owned, IReadOnlyList<Parameter> copies, StageBuckets? buckets, JobFile job)
     {
         settings = job.Optimizer;
-        this.owned = owned;
+        (this.owned, this.copies) = (owned, copies);
         var whole = ParameterPiece.Whole(owned.Where(parameter => !parameter.Definition.IsFixed));
         measured = buckets?.Own ?? whole;
         var updated = job.Parallel.ShardsOptimizer ? buckets!.Own : whole;
@@ -92,7 +93,7 @@ internal sealed class StageOptimizer : IDisposable
     public void Reset(IReadOnlyCollection<string> parameters)
     {
         optimizer?.Reset(parameters);
-        foreach (var parameter in owned.Where(parameter => parameters.Contains(parameter.Name)))
+        foreach (var parameter in owned.Concat(copies).Where(parameter => parameters.Contains(parameter.Name)))
         {
             Averages.Restart(parameter);
         }

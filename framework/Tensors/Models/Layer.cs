@@ -11,7 +11,8 @@ public abstract class Layer
     public abstract Tensor Forward(Tensor input, Pass pass);
 
     /// <summary>Between two steps: brings state of the layer's own up to date with what comes in, by changing its parameters in place. Under
-    /// <c>no_grad</c>; every replica gets the same input, and the layers before have adapted already.</summary>
+    /// <c>no_grad</c>; every replica gets the same input, of the training's data, and the layers before have adapted already. What it
+    /// changes must not be tied to another layer.</summary>
     /// <param name="input">As in <see cref="Forward"/>, of one micro-batch.</param>
     /// <returns>The names of the parameters that the optimizer's state no longer fits.</returns>
     public virtual IReadOnlyList<string> Adapt(Tensor input, Pass pass) => [];

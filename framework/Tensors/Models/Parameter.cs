@@ -23,7 +23,7 @@ public sealed class Parameter : IDisposable
     {
         Definition = definition;
         using var scope = NewDisposeScope();
-        Value = owner.Value.detach().requires_grad_(true).DetachFromDisposeScope();
+        Value = owner.Value.detach().requires_grad_(!definition.IsFixed).DetachFromDisposeScope();
     }
 
     public ParameterDefinition Definition { get; }
