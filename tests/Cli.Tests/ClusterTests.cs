@@ -29,6 +29,10 @@ public sealed class ClusterTests : IDisposable
     [Theory]
     [InlineData("parallel.stages=4")]
     [InlineData("parallel.stages=4", "data.kind=mqar", "data.vocabulary=16", "data.length=16", "data.pairs=2", "model.context=16", "evaluation.every=4")]
+    [InlineData("parallel.stages=4", "data.kind=sudoku", "model.architecture=trm", "model.width=32", "model.heads=4", "model.context=16", "model.net-layers=1",
+        "model.high-cycles=2", "model.low-cycles=1", "model.puzzle-length=1", "model.halt-max-passes=3", "optimizer.ema=0.9")]
+    [InlineData("parallel.stages=4", "data.kind=function", "data.inputs=2", "data.formula=[\"x1*x2\"]", "model.architecture=kan", "model.widths=[2,4,4,4,1]",
+        "model.refine=[10]", "model.refine-every=3", "model.grid-update-every=2")]
     [InlineData("parallel.stages=2", "parallel.replicas=2")]
     public void Processes_give_the_same_bits_as_one_process_and_none_is_left(params string[] layout)
     {

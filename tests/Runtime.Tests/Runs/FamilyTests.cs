@@ -46,6 +46,22 @@ public class FamilyTests
         }
     }
 
+    /// <summary>Interrupted between an adaptation and a growth, and in the middle of a puzzle's passes.</summary>
+    [Theory]
+    [InlineData("kan")]
+    [InlineData("hrm")]
+    [InlineData("trm")]
+    public async Task A_resumed_run_has_the_state_of_the_one_it_goes_on_from(string family)
+    {
+        var model = SmallModel.SettingsOf(family);
+        var expected = await LossesAsync(model, "stages=1,schedule=1f1b");
+        using var run = new TestRun(null, model);
+        string[] settings = ["optimizer.ema=0.9", "evaluation={every=2,batches=2}", .. SmallModel.DataOf(model)];
+        await run.RunAsync(["job.steps=4", "parallel={split=even,stages=2,schedule=zb-h1}", .. settings]);
+        await run.ResumeAsync([$"job.steps={Steps}", "parallel={split=even,stages=4,schedule=1f1b}", .. settings]);
+        Assert.Equal(expected, run.Steps.Select(step => (step.Loss, step.GradNorm, step.ValidationLoss)));
+    }
+
     /// <summary>Document starts reach every stage of every layout, and every family heeds them.</summary>
     [Theory]
     [MemberData(nameof(Names))]
