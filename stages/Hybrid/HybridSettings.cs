@@ -100,7 +100,7 @@ public sealed record HybridSettings(
         new(Width, KanInner ?? KanFeedForwardSettings.DefaultInner(Width, Kan, KanGrid), Kan, KanGrid, GridEps);
 
     internal Adaptation? Adaptation =>
-        Has(HybridPattern.Kan) && Kan == "spline" && GridUpdateEvery > 0 ? new(GridUpdateEvery, GridUpdateUntil) : null;
+        Has(HybridPattern.Kan) && Kan == "spline" && GridUpdateEvery > 0 ? new(GridUpdateEvery, GridUpdateUntil, KanGrid + 1) : null;
 
     public string? Problem() => this switch
     {

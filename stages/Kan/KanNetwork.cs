@@ -21,7 +21,7 @@ public sealed class KanNetwork : IArchitecture
         IsCausal = false,
         Regression = (settings.Widths[0], settings.Widths[^1]),
         ComputesInFloat64 = true,
-        Adaptation = settings.Adaptation,
+        Adaptation = settings.Adaptation(settings.Grids[refinements]),
         Growth = refinements + 1 < settings.Grids.Count ? (settings.RefineEvery * (refinements + 1), Define(settings, refinements + 1)) : null,
     };
 

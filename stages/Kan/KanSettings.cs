@@ -43,7 +43,9 @@ public sealed record KanSettings(
     /// <summary>Intervals at the start and after each refinement.</summary>
     internal IReadOnlyList<int> Grids => [Grid, .. Refine ?? []];
 
-    internal Adaptation? Adaptation => Kind == "spline" && GridUpdateEvery > 0 ? new(GridUpdateEvery, GridUpdateUntil) : null;
+    /// <param name="intervals">Of its grids: samples for a knot each are needed.</param>
+    internal Adaptation? Adaptation(int intervals) =>
+        Kind == "spline" && GridUpdateEvery > 0 ? new(GridUpdateEvery, GridUpdateUntil, intervals + 1) : null;
 
     internal (double Low, double High) ResolvedRange => Range is { } range ? (range[0], range[1]) : Kind == "spline" ? (-1, 1) : (-2, 2);
 

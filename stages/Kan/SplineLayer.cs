@@ -11,6 +11,9 @@ namespace Pipeline.Stages.Kan;
 /// in float32, or float64 where the pass computes in that.</summary>
 public sealed class SplineLayer(SplineLayerSettings settings, string name, IReadOnlyDictionary<string, torch.Tensor> parameters) : IBlockPart, IEdgeFunctions
 {
+    /// <summary>Of the samples of an update: it keeps float64 (rows, inputs, coefficients) several times.</summary>
+    private const long MostSamples = 4096;
+
     private readonly torch.Tensor
         baseWeight = parameters[$"{name}.base_weight"],
         weight = parameters[WeightOf(name)],
@@ -86,15 +89,18 @@ public sealed class SplineLayer(SplineLayerSettings settings, string name, IRead
     }
 
     /// <summary>New knots from the samples, and the coefficients whose functions are nearest to the old ones at these. The scaler has no part in it: the
-    /// fit is the same for any multiple of a function.</summary>
+    /// fit is the same for any multiple of a function. Of more than 4096 samples it takes as many at even distances.</summary>
     public IReadOnlyList<string> Adapt(torch.Tensor input, Pass pass)
     {
         using var scope = torch.NewDisposeScope();
-        var samples = input.reshape(-1, settings.Inputs).to(torch.ScalarType.Float64);
-        if (samples.shape[0] <= settings.Intervals)
+        var rows = input.reshape(-1, settings.Inputs);
+        var count = rows.shape[0];
+        if (count <= settings.Intervals)
         {
             return [];
         }
+
+        var samples = (count <= MostSamples ? rows : rows.index_select(0, Spread(count, input.device))).to(torch.ScalarType.Float64);
 
         var knots = grid.to(torch.ScalarType.Float64);
         var (adapted, isNew) = SplineGrid.Adapted(
@@ -130,6 +136,10 @@ public sealed class SplineLayer(SplineLayerSettings settings, string name, IRead
 
         torch.Tensor Wide(torch.Tensor tensor) => tensor.detach().to(torch.ScalarType.Float64, points.device);
     }
+
+    /// <returns>int64 (<see cref="MostSamples"/>): numbers below the count, at even distances.</returns>
+    private static torch.Tensor Spread(long count, torch.Device device) =>
+        torch.tensor([.. Enumerable.Range(0, (int)MostSamples).Select(i => i * count / MostSamples)], device: device);
 
     private static string WeightOf(string name) => $"{name}.spline_weight";
 

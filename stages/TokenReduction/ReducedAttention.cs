@@ -1,4 +1,3 @@
-using Pipeline.Core;
 using Pipeline.Stages.LanguageModels;
 using Pipeline.Stages.Transformer;
 using Pipeline.Tensors.Models;
@@ -33,11 +32,6 @@ public sealed class ReducedAttention(
 
     public Tensor Forward(Tensor input, Pass pass)
     {
-        if (pass.DocumentStarts is not null)
-        {
-            throw new BadInputException("A layer R merges tokens of the whole sequence and knows no documents; with R in model.pattern, data.reset-at-documents must be false.");
-        }
-
         var (queries, keys) = (Heads(query, input, settings.Heads), Heads(key, input, settings.KeyValueHeads));
         var merging = TokenMerging.Match(keys.mean([2]), Merged(share, input.shape[1]));
         if (positions is not null)

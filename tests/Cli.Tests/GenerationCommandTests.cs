@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Pipeline.Cli.Generation;
 using Pipeline.Tests;
 
 namespace Pipeline.Cli.Tests;
@@ -82,6 +83,13 @@ public sealed class GenerationCommandTests(GenerationCommandTests.Trained traine
         Assert.Contains(" bits a byte, over 384 tokens, ", line, StringComparison.Ordinal);
         Assert.NotEqual(line, Run("evaluate run --data text.txt").Output);
     }
+
+    [Theory]
+    [InlineData(1.5, null, null, 4.5, "Loss 1.5000 nats a token, perplexity 4.50, over 1,000 tokens, ")]
+    [InlineData(1.5, 0.5, null, null, "Loss 1.5000, accuracy 50.0%, over 1,000 tokens, ")]
+    [InlineData(1.5, null, 1.25, null, "Loss 1.5, RMSE 1.25, over 1,000 numbers, ")]
+    public void Nats_and_perplexity_are_said_where_they_mean_something(double loss, double? accuracy, double? rmse, double? perplexity, string line) =>
+        Assert.StartsWith(line, EvaluateCommand.Line(new(new(loss, accuracy, null, rmse), 1000, 1, perplexity, null), 1), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("generate", "generate: Required argument 'CHECKPOINT' missing for command: 'generate'.")]

@@ -105,6 +105,8 @@ public sealed class InspectCommandTests(InspectCommandTests.Trained run) : IClas
     [InlineData("inspect nowhere --functions", "nowhere: there is no such folder; name a checkpoint's folder or a run directory.")]
     [InlineData("inspect run --functions --picture functions.pdf", "--picture: functions.pdf must end in .png or .svg.")]
     [InlineData("inspect run --functions", "@run/checkpoints/step-00000020: a model of the architecture gpt2, as its settings are, has no learned edge functions; ")]
+    [InlineData("inspect run --functions --layer h.0", "@run/checkpoints/step-00000020: a model of the architecture gpt2, as its settings are, has no learned edge functions; ")]
+    [InlineData("inspect run --functions --layer h.0 --picture functions.png", "@run/checkpoints/step-00000020: a model of the architecture gpt2, ")]
     [InlineData("inspect run/checkpoints/step-00000020", "@run/checkpoints/step-00000020: a model of the architecture gpt2, ")]
     [InlineData("inspect broken", "broken/trace.json cannot be read as a run's trace: ")]
     public void Bad_input_gets_one_plain_sentence(string line, string sentence)

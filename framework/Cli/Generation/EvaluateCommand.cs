@@ -78,8 +78,9 @@ internal static class EvaluateCommand
         return command;
     }
 
-    private static string Line(EvaluationResult result, double seconds) =>
-        (result.Measured.Rmse is { } error ? Text($"Loss {result.Loss:G4}, RMSE {error:G4}") : Text($"Loss {result.Loss:F4} nats a token, perplexity {result.Perplexity:N2}"))
+    internal static string Line(EvaluationResult result, double seconds) =>
+        (result.Measured.Rmse is { } error ? Text($"Loss {result.Loss:G4}, RMSE {error:G4}") : Text($"Loss {result.Loss:F4}"))
+        + (result.Perplexity is { } perplexity ? Text($" nats a token, perplexity {perplexity:N2}") : "")
         + (result.BitsPerByte is { } bits ? Text($", {bits:F4} bits a byte") : "")
         + (result.Measured.Accuracy is { } accuracy ? $", accuracy {Quantity.Percent(accuracy)}" : "")
         + (result.Measured.SequenceAccuracy is { } whole ? $", whole sequences {Quantity.Percent(whole)}" : "")

@@ -114,7 +114,12 @@ public sealed class EvaluationRun : IDisposable
         {
             var tokens = plan.Samples!.TargetsPerStep(plan.Job) * batches;
             var measured = Measurement.Of(plan, await outcome.Task.WaitAsync(stop), batches);
-            return new(measured, tokens, batches, model.Vocabulary.Bytes is { } bytes ? measured.Loss / Math.Log(2) * tokens / CountBytes(bytes) : null);
+            return new(
+                measured,
+                tokens,
+                batches,
+                plan.Samples is ISamples<long> && !model.Definition.Objective.IsPerSequence ? Math.Exp(measured.Loss) : null,
+                model.Vocabulary.Bytes is { } bytes ? measured.Loss / Math.Log(2) * tokens / CountBytes(bytes) : null);
         }
         finally
         {
@@ -172,14 +177,12 @@ public sealed class EvaluationRun : IDisposable
     }
 }
 
-/// <param name="Measured">With the loss in nats per token where the data are tokens.</param>
+/// <param name="Measured">With the loss in nats per token where there is a perplexity.</param>
 /// <param name="Tokens">Targets that count.</param>
 /// <param name="Batches">Of the job's size.</param>
+/// <param name="Perplexity">Null where the data are real numbers, or the loss is one of whole sequences.</param>
 /// <param name="BitsPerByte">Null where it is not known how many bytes a token stands for.</param>
-public sealed record EvaluationResult(Measurement Measured, long Tokens, int Batches, double? BitsPerByte)
+public sealed record EvaluationResult(Measurement Measured, long Tokens, int Batches, double? Perplexity, double? BitsPerByte)
 {
     public double Loss => Measured.Loss;
-
-    /// <summary>Null where the data are real numbers.</summary>
-    public double? Perplexity => Measured.Rmse is null ? Math.Exp(Loss) : null;
 }

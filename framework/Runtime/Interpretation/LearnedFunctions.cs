@@ -17,7 +17,7 @@ public static class LearnedFunctions
     public static IReadOnlyList<LearnedLayer> Read(TrainedModel model, EdgeSelection selection)
     {
         var layers = Select(Parts(model), selection);
-        return layers.Count > 0 || selection.Layer is not null ? layers : throw new BadInputException(
+        return layers.Count > 0 ? layers : throw new BadInputException(
             $"{model.Checkpoint.Directory}: a model of the architecture {model.Job.Model.Architecture}, as its settings are, has no learned edge functions; those with Kolmogorov-Arnold layers do.");
     }
 

@@ -57,6 +57,7 @@ public sealed class TrainingPlan : IDisposable
         }
 
         var split = LayerSplit.CountsOf(opened.Model.Layers.Count, Partition.Cuts).Select(count => count.ToString(CultureInfo.InvariantCulture));
+        warnings.AddRange(FitRules.Warnings(Job, opened.Model, Samples));
         Job = Job with { Parallel = Job.Parallel with { Split = [.. split] } };
         Stages = new(Job, Schedule, Partition, Samples, Resumed);
         if (!elsewhere)

@@ -42,7 +42,11 @@ public sealed record ModelDefinition(
 
 /// <param name="Every">Steps from one to the next.</param>
 /// <param name="Until">The last step after which they may.</param>
-public sealed record Adaptation(long Every, long Until)
+/// <param name="LeastRows">Of a micro-batch, sequences times their length: with fewer nothing adapts.</param>
+public sealed record Adaptation(long Every, long Until, long LeastRows)
 {
     public bool IsDue(long step) => step <= Until && step % Every == 0;
+
+    /// <summary>After a step from one to another, both included, counted from 1.</summary>
+    public bool IsDueIn(long from, long to) => Math.Min(to, Until) / Every > (from - 1) / Every;
 }

@@ -1,9 +1,8 @@
-using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace Pipeline.Tensors.Operators;
 
-/// <summary>Sums of squares in double precision, in an order that depends on a tensor's element count alone.</summary>
+/// <summary>Sums of squares in double precision, in an order as in <see cref="DotProduct"/>.</summary>
 public static class SquaredNorm
 {
     /// <summary>One sum for each tensor. Of tensors on a GPU all are waited for at once.</summary>
@@ -13,7 +12,7 @@ public static class SquaredNorm
         using var scope = NewDisposeScope();
         if (tensors.All(tensor => tensor.device_type == TorchSharp.DeviceType.CPU))
         {
-            return [.. tensors.Select(tensor => IsSpan(tensor) ? Of(MemoryMarshal.Cast<byte, float>(tensor.bytes)) : Sum(tensor).item<double>())];
+            return [.. tensors.Select(tensor => DotProduct.OfSpans(tensor, tensor) ?? Sum(tensor).item<double>())];
         }
 
         return stack(tensors.Select(Sum)).cpu().data<double>().ToArray();
@@ -22,6 +21,4 @@ public static class SquaredNorm
     internal static double Of(ReadOnlySpan<float> values) => DotProduct.Of(values, values);
 
     private static Tensor Sum(Tensor tensor) => tensor.to(ScalarType.Float64).square().sum();
-
-    private static bool IsSpan(Tensor tensor) => tensor.dtype == ScalarType.Float32 && tensor.is_contiguous() && tensor.numel() <= Array.MaxLength / sizeof(float);
 }

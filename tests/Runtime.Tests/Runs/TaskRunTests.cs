@@ -7,6 +7,7 @@ using Pipeline.Runtime.Generation;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
 using Pipeline.Stages;
+using Pipeline.Stages.Reasoners;
 using Pipeline.Tensors.Models;
 using static TorchSharp.torch;
 
@@ -123,6 +124,23 @@ public sealed class TaskRunTests : IDisposable
         Assert.Null(Open().Vocabulary.Codec);   // ids go in and come out
     }
 
+    /// <summary>exp of a loss that is not one of tokens means nothing.</summary>
+    [Fact]
+    public async Task There_is_a_perplexity_where_the_loss_is_of_tokens()
+    {
+        await run.RunAsync([.. Recall, "job.steps=1"]);
+        using var tokens = new EvaluationRun(Open(), null, null, null, 1);
+        var result = await tokens.RunAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(Math.Exp(result.Loss), result.Perplexity);
+
+        using var reasoner = new TestRun(null, new TrmSettings("trm", Width: 32, Context: 16, Heads: 4, NetLayers: 1));
+        await reasoner.RunAsync("data.kind=sudoku", "job.steps=1", "checkpoint.every=1");
+        using var sequences = new EvaluationRun(TrainedModel.Open(reasoner.Directory, Families.All, Assert.Fail), null, null, null, 1);
+        result = await sequences.RunAsync(TestContext.Current.CancellationToken);
+        Assert.Null(result.Perplexity);
+        Assert.NotNull(result.Measured.Accuracy);
+    }
+
     [Fact]
     public async Task A_resumed_run_goes_on_as_if_it_had_not_stopped_and_keeps_its_data()
     {
@@ -220,7 +238,10 @@ public sealed class TaskRunTests : IDisposable
                     default,
                     values => new Weights(values[$"weight.{index}"], index))),
             ],
-            new SquaredError());
+            new SquaredError())
+        {
+            Regression = (2, 1),
+        };
     }
 
     private sealed class Weights(Tensor weight, int index) : Layer

@@ -104,7 +104,7 @@ public class KanNetworkTests
         var settings = Of("spline", "2 5 1");
         var due = Enumerable.Range(1, 100).Where(step => Define(settings).Adaptation!.IsDue(step));
         Assert.Equal(Enumerable.Range(1, 10).Select(i => 5 * i), due);
-        Assert.Equal(new Adaptation(3, 7), Define(settings with { Refine = [10], GridUpdateEvery = 3, GridUpdateUntil = 7 }).Growth!.Value.Model.Adaptation);
+        Assert.Equal(new Adaptation(3, 7, 11), Define(settings with { Refine = [10], GridUpdateEvery = 3, GridUpdateUntil = 7 }).Growth!.Value.Model.Adaptation);
         Assert.Null(Define(settings with { GridUpdateEvery = 0 }).Adaptation);
         Assert.Null(Define(Of("gaussian", "2 5 1")).Adaptation);
     }

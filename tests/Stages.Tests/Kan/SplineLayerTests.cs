@@ -161,6 +161,26 @@ public class SplineLayerTests
     }
 
     [Theory]
+    [InlineData(4097)]
+    [InlineData(10_000)]
+    public void An_update_takes_many_samples_at_even_distances(int count)
+    {
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var settings = Settings(3);
+        var samples = Draw(4, count, settings.Inputs);
+        var rows = samples.unbind(0);
+        var taken = stack([.. Enumerable.Range(0, 4096).Select(i => rows[(int)Math.Floor(i * (count / 4096.0))])]);
+        var results = new[] { samples, taken }.Select(some =>
+        {
+            var values = Values(settings);
+            new SplineLayer(settings, Name, values).Adapt(some, Double);
+            return values;
+        }).ToArray();
+        Assert.All(results[0], pair => Assert.True(pair.Value.equal(results[1][pair.Key]).all().item<bool>(), pair.Key));
+    }
+
+    [Theory]
     [InlineData("few")]
     [InlineData("one")]
     [InlineData("equal")]

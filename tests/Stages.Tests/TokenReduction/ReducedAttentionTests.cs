@@ -54,15 +54,11 @@ public class ReducedAttentionTests
     }
 
     [Fact]
-    public void Packed_documents_and_caches_are_refused()
+    public void Caches_are_refused()
     {
         using var scope = NewDisposeScope();
         using var cache = new Cache();
         var (attention, input) = (new ReducedAttention(Rotary, 0.25, "a", Parameters()), randn(2, 4, 8));
-        var problem = Assert.Throws<BadInputException>(
-            () => attention.Forward(input, ModelRun.Evaluation with { DocumentStarts = zeros(2, 4, ScalarType.Bool) }));
-        Assert.Equal(
-            "A layer R merges tokens of the whole sequence and knows no documents; with R in model.pattern, data.reset-at-documents must be false.", problem.Message);
         Assert.Throws<InvalidOperationException>(() => attention.Forward(input, ModelRun.Evaluation with { Cache = cache }));
     }
 

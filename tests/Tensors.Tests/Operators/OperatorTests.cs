@@ -27,12 +27,15 @@ public class OperatorTests
     }
 
     [Fact]
-    public void A_squared_norm_is_exact_to_double_precision_for_any_length() => Gen.Float[-1e3f, 1e3f].Array[0, 200].Sample(values =>
+    public void A_squared_norm_is_exact_to_double_precision_for_any_length_and_the_same_in_both_types() => Gen.Float[-1e3f, 1e3f].Array[0, 200].Sample(values =>
     {
         var expected = values.Sum(value => (double)value * value);
         Assert.Equal(expected, SquaredNorm.Of(values), 1e-14 * expected);
         using var single = tensor(values);
         Assert.Equal([SquaredNorm.Of(values)], SquaredNorm.Of([single]));
+        // Lane by lane the same products of the same numbers.
+        using var wide = single.to(ScalarType.Float64);
+        Assert.Equal([SquaredNorm.Of(values)], SquaredNorm.Of([wide]));
         using var brain = single.to(ScalarType.BFloat16);
         // Numbers below the normal ones have fewer bits still; their squares are nothing beside this.
         Assert.Equal(expected, SquaredNorm.Of([brain])[0], (0.01 * expected) + 1e-70);

@@ -35,6 +35,16 @@ public sealed record FunctionSettings(
             yield return $"data.formula {problem}";
         }
 
+        foreach (var (key, points) in new[] { ("points", Points), ("test-points", TestPoints) })
+        {
+            if ((long)points * Math.Max(Inputs, Formula.Count) is var numbers && numbers > Array.MaxLength)
+            {
+                yield return string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"data.{key} times data.inputs, or the expressions of data.formula if these are more, must be at most {Array.MaxLength}, not {numbers}");
+            }
+        }
+
         if (Range is not [var low, var high] || low >= high)
         {
             yield return string.Create(

@@ -14,11 +14,6 @@ public abstract record TaskSettings(string Kind) : DataSettings(Kind)
         {
             yield return problem;
         }
-        else if (Create(job.Job.Seed).Length is var length && job.Model.Context != length)
-        {
-            yield return string.Create(
-                CultureInfo.InvariantCulture, $"model.context must be {length}, the length of the sequences of data.kind {Kind}, not {job.Model.Context}");
-        }
     }
 
     public sealed override IDataset Open(string folder, IReadOnlyList<DataFile>? frozen = null)

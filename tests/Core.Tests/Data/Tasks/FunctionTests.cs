@@ -95,6 +95,16 @@ public class FunctionTests
     public void A_wrong_formula_is_said(string problem, params string[] formula) => Assert.Equal(problem, TaskJob.Problem(new FunctionSettings(formula)));
 
     [Theory]
+    [InlineData("data.points times data.inputs, or the expressions of data.formula if these are more, must be at most 2147483591, not 10000000000", 1000, 10_000_000, 1)]
+    [InlineData("data.test-points times data.inputs, or the expressions of data.formula if these are more, must be at most 2147483591, not 3000000000", 300, 1, 10_000_000)]
+    [InlineData(null, 214, 10_000_000, 10_000_000)]
+    public void More_numbers_than_an_array_has_are_refused(string? problem, int inputs, int points, int testPoints)
+    {
+        Assert.Equal(problem, TaskJob.Problem(new FunctionSettings(["x1"], inputs, Points: points, TestPoints: testPoints)));
+        Assert.Equal(problem, TaskJob.Problem(new FunctionSettings([.. Enumerable.Repeat("x1", inputs)], 1, Points: points, TestPoints: testPoints)));
+    }
+
+    [Theory]
     [InlineData("data.range must be two numbers, the lower one first, not [1, -1]", 1.0, -1.0)]
     [InlineData("data.range must be two numbers, the lower one first, not [1]", 1.0)]
     [InlineData("data.range must be two numbers, the lower one first, not [1, 1]", 1.0, 1.0)]

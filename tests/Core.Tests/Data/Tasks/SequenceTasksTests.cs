@@ -154,29 +154,22 @@ public class SequenceTasksTests
 
     [Theory]
     [MemberData(nameof(Wrong))]
-    public void What_does_not_fit_is_said(DataSettings data, int context, string problem) => Assert.Equal(problem, TaskJob.Problem(data, context));
+    public void What_does_not_fit_is_said(DataSettings data, string problem) => Assert.Equal(problem, TaskJob.Problem(data));
 
-    public static TheoryData<DataSettings, int, string> Wrong => new()
+    public static TheoryData<DataSettings, string> Wrong => new()
     {
-        { new RecallSettings(), 128, "model.context must be 64, the length of the sequences of data.kind mqar, not 128" },
-        { new RecallSettings(Length: 63), 63, "data.length must be even, not 63" },
-        { new RecallSettings(Pairs: 17), 64, "data.pairs must be at most a quarter of data.length, which is 64, not 17" },
-        { new RecallSettings(Vocabulary: 9), 64, "data.pairs must be less than half of data.vocabulary, which is 9, not 4" },
-        { new SelectiveCopyingSettings(Tokens: 129), 256, "data.tokens must be at most half of data.length, which is 256, not 129" },
-        { new InductionSettings(), 1, "model.context must be 256, the length of the sequences of data.kind induction, not 1" },
-        { new SudokuSettings(Size: 5), 25, "data.size must be 4 or 9, not 5" },
-        { new SudokuSettings(Holes: 13), 16, "data.holes must be at most 12 when data.size is 4, not 13" },
-        { new SudokuSettings(Puzzles: 13), 16, "data.puzzles is for size 9, and data.size is 4" },
-        { new SudokuSettings(9), 16, "model.context must be 81, the length of the sequences of data.kind sudoku, not 16" },
+        { new RecallSettings(Length: 63), "data.length must be even, not 63" },
+        { new RecallSettings(Pairs: 17), "data.pairs must be at most a quarter of data.length, which is 64, not 17" },
+        { new RecallSettings(Vocabulary: 9), "data.pairs must be less than half of data.vocabulary, which is 9, not 4" },
+        { new SelectiveCopyingSettings(Tokens: 129), "data.tokens must be at most half of data.length, which is 256, not 129" },
+        { new SudokuSettings(Size: 5), "data.size must be 4 or 9, not 5" },
+        { new SudokuSettings(Holes: 13), "data.holes must be at most 12 when data.size is 4, not 13" },
+        { new SudokuSettings(Puzzles: 13), "data.puzzles is for size 9, and data.size is 4" },
     };
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void What_fits_is_taken(DataSettings data)
-    {
-        using var opened = data.Open(".");
-        Assert.Null(TaskJob.Problem(data, opened.Samples(TaskJob.Of(data)).Context));
-    }
+    public void What_fits_is_taken(DataSettings data) => Assert.Null(TaskJob.Problem(data));
 
     private static IEnumerable<(long[] Inputs, long[] Targets)> Both(DataSettings data, int samples) =>
         TaskJob.Step<long>(data, false, 1, samples).Concat(TaskJob.Step<long>(data, true, 0, samples));

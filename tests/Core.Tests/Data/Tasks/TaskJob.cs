@@ -6,16 +6,16 @@ namespace Pipeline.Core.Tests.Data.Tasks;
 /// <summary>Jobs on generated data, and what their samples read.</summary>
 internal static class TaskJob
 {
-    public static JobFile Of(DataSettings data, int context = 1, int sequences = 12, int microBatches = 1, long seed = 1) => new(
-        new JobSettings(Seed: seed), new Model(context), data, new BatchSettings(sequences, microBatches), new(), new(), new(), new(), new());
+    public static JobFile Of(DataSettings data, int sequences = 12, int microBatches = 1, long seed = 1) => new(
+        new JobSettings(Seed: seed), new Model(), data, new BatchSettings(sequences, microBatches), new(), new(), new(), new(), new());
 
-    public static string? Problem(DataSettings data, int context = 1) => data.Problems(Of(data, context)).FirstOrDefault();
+    public static string? Problem(DataSettings data) => data.Problems(Of(data)).FirstOrDefault();
 
     /// <summary>One step of a job: inputs and targets of each sequence.</summary>
     public static IReadOnlyList<(T[] Inputs, T[] Targets)> Step<T>(DataSettings data, bool validation, long step, int sequences = 12, int microBatches = 1, long seed = 1)
     {
         using var opened = data.Open(".");
-        var samples = (ISamples<T>)opened.Samples(Of(data, 1, sequences, microBatches, seed));
+        var samples = (ISamples<T>)opened.Samples(Of(data, sequences, microBatches, seed));
         return [.. Enumerable.Range(0, microBatches).SelectMany(microBatch =>
         {
             var inputs = new T[samples.SequencesPerMicroBatch * samples.Context];
@@ -26,5 +26,5 @@ internal static class TaskJob
         })];
     }
 
-    private sealed record Model(int Context) : ModelSettings("test", 1, 1, Context);
+    private sealed record Model() : ModelSettings("test", 1, 1, Context: 1);
 }
