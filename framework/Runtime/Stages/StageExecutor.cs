@@ -240,7 +240,7 @@ public sealed class StageExecutor : IStageExecutor
         if (optimizer.Apply(step, gradientScale, move))
         {
             weights.Clear();
-            if (last)
+            if (last && gradientScale is not null)
             {
                 carries?.Commit();
             }
