@@ -29,6 +29,8 @@ internal static class FitRules
             $"data.inputs is {samples.Context}, and the model takes {regression.Inputs}; they must be equal",
         ({ } regression, _) when regression.Outputs != samples.Outputs =>
             $"data.formula has {samples.Outputs} expressions, and the model has {regression.Outputs} outputs; they must be as many",
+        _ when model.Carry is not null && job.Optimizer.IsLbfgs =>
+            "optimizer.kind is lbfgs, which compares losses of the parameters alone, and the model carries state from step to step; allowed are adamw and adam-atan2",
         _ when !model.IsCausal && job.Data is TextDataSettings =>
             $"the model sees its whole input at once, and with data.kind = {job.Data.Kind} the targets are in it; it needs a task such as data.kind = sudoku",
         _ => null,
