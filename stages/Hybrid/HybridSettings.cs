@@ -81,6 +81,13 @@ public sealed record HybridSettings(
 
     public override IReadOnlyList<int>? Pieces => HybridPattern.Pieces(Pattern);
 
+    public override string? KeyBesideLoss => (Has(HybridPattern.Experts), BalanceCoefficient > 0, BalanceRate > 0) switch
+    {
+        (true, true, _) => "model.balance-coefficient",
+        (true, _, true) => "model.balance-rate",
+        _ => null,
+    };
+
     internal int ResolvedInner => Inner ?? SwiGlu.DefaultInner(Width);
 
     internal SelfAttentionSettings Attention => new(

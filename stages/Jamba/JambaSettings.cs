@@ -50,6 +50,8 @@ public sealed record JambaSettings(
     bool TieEmbeddings = false,
     [Limits(1, 10_000_000)] int? Vocabulary = null) : ModelSettings(Architecture, Layers, Width, Context, Vocabulary), ICheckedSettings
 {
+    public override string? KeyBesideLoss => BalanceCoefficient > 0 && ExpertLayers > 0 ? "model.balance-coefficient" : null;
+
     internal SelfAttentionSettings Attention => new(Width, Heads, KeyValueHeads ?? Heads, HeadSize ?? (Width / Heads));
 
     internal MambaMixerSettings Mixer =>

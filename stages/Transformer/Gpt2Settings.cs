@@ -18,6 +18,8 @@ public sealed record Gpt2Settings(
     bool TieEmbeddings = true,
     [Limits(1, 10_000_000)] int? Vocabulary = null) : ModelSettings(Architecture, Layers, Width, Context, Vocabulary), ICheckedSettings
 {
+    public override string? KeyBesideLoss => Dropout > 0 ? "model.dropout" : null;
+
     public string? Problem() => Width % Heads == 0
         ? null
         : $"model.heads is {Heads}, which does not divide model.width {Width}; allowed are the divisors of the width";

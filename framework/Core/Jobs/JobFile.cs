@@ -51,6 +51,10 @@ public abstract record ModelSettings(string Architecture, int Layers, int Width,
 
     /// <summary>Layers of each piece, in the order of the model, where the settings have borders between stages; null where they have none.</summary>
     public virtual IReadOnlyList<int>? Pieces => null;
+
+    /// <summary>A key that is not 0, so that the gradients are not those of the reported loss, or that is drawn anew in each step: dropout, or what routers
+    /// minimize beside it. Null where there is none.</summary>
+    public virtual string? KeyBesideLoss => null;
 }
 
 /// <param name="Sequences">Sequences of a whole step, over all micro-batches and replicas.</param>

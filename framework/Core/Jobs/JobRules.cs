@@ -54,6 +54,11 @@ internal static class JobRules
             yield return "parallel.shard-optimizer must not be false when optimizer.kind is lbfgs";
         }
 
+        if (optimizer.IsLbfgs && job.Model.KeyBesideLoss is { } beside)
+        {
+            yield return $"{beside} must be 0 when optimizer.kind is lbfgs, which compares losses of the parameters alone";
+        }
+
         var (least, most) = (optimizer.MinLearningRate, optimizer.LearningRate);
         if (least > most && !optimizer.IsLbfgs)
         {

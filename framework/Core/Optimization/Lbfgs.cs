@@ -22,14 +22,14 @@ public sealed class Lbfgs
 
     public LbfgsState State { get; private set; }
 
-    /// <summary>Forgets all, for parameters are to get another meaning: the next step begins with the steepest descent.</summary>
+    /// <summary>Forgets all, for the parameters are to get another meaning or the run ends: the next step begins with the steepest descent.</summary>
     /// <param name="loss">Of the point where they are; not finite where loss or gradient are not.</param>
     /// <returns>Back to the best point that is known of the line; null where that is the one where they are.</returns>
     public LbfgsMove? Stop(double loss)
     {
         var search = State.Search;
         Reset();
-        return search is null || loss <= search.Start.Loss ? null : new(null, null, (search.Low ?? search.Previous).Length);
+        return search is not null && (search.Low ?? search.Previous) is var best && !(loss <= best.Loss) ? new(null, null, best.Length) : null;
     }
 
     /// <summary>Decides what follows a step.</summary>
@@ -99,7 +99,7 @@ public sealed class Lbfgs
             slope += (coefficients[pair] * steps[pair]) + (coefficients[history + pair] * changes[pair]);
         }
 
-        if (!(slope < 0))
+        if (!(slope < 0) || double.IsInfinity(slope))
         {
             State = State with { Pairs = 0 };
             coefficients = Direction(steps, changes);
@@ -121,23 +121,23 @@ public sealed class Lbfgs
     private void Remember(LbfgsProducts products, double length)
     {
         var (crossed, changes) = (new double[history * history], new double[history * history]);
-        var last = history - 1;
-        for (var one = 0; one < last; one++)
+        var pairs = Math.Min(State.Pairs + 1, history);
+        var (oldest, last) = (history - pairs, history - 1);
+        for (var one = oldest; one < last; one++)
         {
-            for (var other = 0; other < last; other++)
+            for (var other = oldest; other < last; other++)
             {
                 crossed[At(one, other)] = State.StepsWithChanges[At(one + 1, other + 1)];
                 changes[At(one, other)] = State.Changes[At(one + 1, other + 1)];
             }
 
             crossed[At(one, last)] = products.StepChange(one + 1);
-            crossed[At(last, one)] = length * products.ChangeDirectionOf(one + 1);
             changes[At(one, last)] = changes[At(last, one)] = products.ChangeChangeOf(one + 1);
         }
 
         crossed[At(last, last)] = length * products.ChangeDirection;
         changes[At(last, last)] = products.ChangeChange;
-        State = State with { Pairs = Math.Min(State.Pairs + 1, history), StepsWithChanges = crossed, Changes = changes };
+        State = State with { Pairs = pairs, StepsWithChanges = crossed, Changes = changes };
     }
 
     /// <summary>The two-loop recursion (algorithm 7.4 of Nocedal and Wright 2006) on coefficients, negated: those of the pairs' steps, of their changes,
@@ -174,7 +174,7 @@ public sealed class Lbfgs
             var product = ofGradient * changeGradient[pair];
             for (var other = oldest; other < history; other++)
             {
-                product += (ofChanges[other] * State.Changes[At(pair, other)]) + (ofSteps[other] * State.StepsWithChanges[At(other, pair)]);
+                product += (ofChanges[other] * State.Changes[At(pair, other)]) + (ofSteps[other] * State.StepsWithChanges[At(other, pair)]);   // 0 from pair on
             }
 
             ofSteps[pair] = along[pair] - (product / State.StepsWithChanges[At(pair, pair)]);

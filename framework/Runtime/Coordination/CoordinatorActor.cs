@@ -190,7 +190,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
     private void Next()
     {
-        if (stopping || step >= plan.Job.Job.Steps)
+        if (Ends)
         {
             SaveOrEnd();
             return;
@@ -206,11 +206,12 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         var norm = GradientClip.Norm(reports.SelectMany(report => report.GradientSquares));
         var measured = Measurement.Of(plan.Stages, PassResult.Sum(reports.Select(report => report.Result)));
         var skips = !double.IsFinite(measured.Loss) || !double.IsFinite(norm);
-        skipsInARow = skips ? skipsInARow + 1 : 0;
+        var move = Move(skips ? double.NaN : measured.Loss, reports);
+        skipsInARow = skips && move is null ? skipsInARow + 1 : 0;   // a line search that goes on elsewhere is not stuck
         var (committed, began) = (step, stepBegan);
         var runsNext = !Pauses && skipsInARow < MostSkipsInARow;
         TellAll(new CommitStep(
-            epoch, step, skips ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm), runsNext, Move(skips ? double.NaN : measured.Loss, reports)));
+            epoch, step, skips ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm), runsNext, move));
         var now = Stopwatch.GetTimestamp();
         (step, stepBegan) = runsNext ? (step + 1, now) : (step, stepBegan);
         var metrics = meter.Measure(committed, epoch, measured, norm, Stopwatch.GetElapsedTime(began, now).TotalSeconds, reports);   // while the stages work
@@ -237,9 +238,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
     }
 
-    /// <summary>Where L-BFGS takes the parameters: not on to a trial when they are to get another meaning.</summary>
+    /// <summary>Where L-BFGS takes the parameters: not on to a trial when they are to get another meaning, or the run ends and leaves them as its result.</summary>
     private LbfgsMove? Move(double loss, IReadOnlyList<StepReady> reports) =>
-        AdaptationDue ? lbfgs?.Stop(loss) : lbfgs?.Decide(loss, LbfgsProducts.Sum(reports.SelectMany(report => report.Products ?? [])));
+        AdaptationDue || Ends ? lbfgs?.Stop(loss) : lbfgs?.Decide(loss, LbfgsProducts.Sum(reports.SelectMany(report => report.Products ?? [])));
 
     private void Adapted(IReadOnlyList<StagesAdapted> reports)
     {
@@ -282,7 +283,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     }
 
     /// <summary>Something comes between this step's commit and the next step.</summary>
-    private bool Pauses => AdaptationDue || EvaluationDue || CheckpointDue || stopping || step >= plan.Job.Job.Steps;
+    private bool Pauses => AdaptationDue || EvaluationDue || CheckpointDue || Ends;
+
+    private bool Ends => stopping || step >= plan.Job.Job.Steps;
 
     /// <summary>Before all else that comes after a step: what is evaluated and saved is what the next step begins with.</summary>
     private bool AdaptationDue => plan.Partition.Model is var model && (model.GrowsAfter(step) || model.AdaptsAfter(step));

@@ -54,6 +54,8 @@ internal static class FitRules
         _ when model.Regression is null && samples.Context != job.Model.Context => string.Create(
             CultureInfo.InvariantCulture,
             $"model.context must be {samples.Context}, the length of the sequences of data.kind {job.Data.Kind}, not {job.Model.Context}"),
+        _ when model.Carry is not null && job.Optimizer.IsLbfgs =>
+            "optimizer.kind is lbfgs, which compares losses of the parameters alone, and the model carries state from step to step; allowed are adamw and adam-atan2",
         _ when !model.IsCausal && job.Data is TextDataSettings =>
             $"the model sees its whole input at once, and with data.kind = {job.Data.Kind} the targets are in it; it needs a task such as data.kind = sudoku",
         _ => null,

@@ -2,6 +2,7 @@ using System.Globalization;
 using Pipeline.Core;
 using Pipeline.Core.Configuration;
 using Pipeline.Core.Data;
+using Pipeline.Core.Data.Tasks;
 using Pipeline.Core.Data.Tokenizers;
 using Pipeline.Core.Jobs;
 using Pipeline.Core.Optimization;
@@ -48,6 +49,7 @@ public sealed class TrainingPlan : IDisposable
             var layout = new JobLayout(opened, elsewhere ? CPU : Devices[0]);
             Schedule = layout.Schedule();
             CheckOrder();
+            CheckBatch();
             Partition = new Partition(model, layout.Cut(Schedule));
         }
         catch
@@ -187,6 +189,12 @@ public sealed class TrainingPlan : IDisposable
             ResumeRules.Check(then, Job, newest.Directory);
         }
 
+        if (manifest.Lbfgs is { } optimizer && !optimizer.Fits(Job.Optimizer.History))
+        {
+            throw new BadInputException(
+                $"{Path.Combine(newest.Directory, Checkpoints.Manifest.FileName)}: lbfgs is not of {Job.Optimizer.History} pairs, as optimizer.history has it.");
+        }
+
         return newest;
     }
 
@@ -231,6 +239,16 @@ public sealed class TrainingPlan : IDisposable
         if (elsewhere && Job.Device is not (["cpu"] or ["cuda"]))
         {
             throw new BadInputException("device must be cpu or cuda for a run on a cluster; parallel.placement can name each worker's node and device.");
+        }
+    }
+
+    private void CheckBatch()
+    {
+        if (Job.Optimizer.IsLbfgs && !(Job.Data is FunctionSettings { Points: var points } && Job.Batch.Sequences % points == 0))
+        {
+            warnings.Add(
+                "optimizer.kind is lbfgs, which compares the losses of steps, and here each step has another batch; it is the same one "
+                + "with data.kind = function where batch.sequences is data.points.");
         }
     }
 

@@ -65,7 +65,7 @@ public sealed class StageExecutor : IStageExecutor
             Buckets = new(exchanged, parameter => tied.Contains(parameter.Name), new(job.Parallel.Replicas, replica), job.Parallel.ShardsOptimizer, weights.Clear);
         }
 
-        optimizer = new(parameters.Owned, parameters.Copies, Buckets, job);
+        optimizer = new(parameters.Owned, parameters.Copies, Buckets, job, model.Began);
         // The one division by the number of targets or sequences: the gradient that the summed loss starts its backward with.
         var units = last ? plan.LossDivisor : 1;
         lossGradient = (compute == ScalarType.Float64 ? tensor(1.0 / units, device: device) : tensor(1f / units, device: device)).DetachFromDisposeScope();
@@ -242,7 +242,7 @@ public sealed class StageExecutor : IStageExecutor
         if (optimizer.Apply(step, gradientScale, move))
         {
             weights.Clear();
-            if (last)
+            if (last && gradientScale is not null)
             {
                 carries?.Commit();
             }

@@ -14,6 +14,7 @@ namespace Pipeline.Runtime.Stages;
 internal sealed class StageOptimizer : IDisposable
 {
     private readonly OptimizerSettings settings;
+    private readonly long began;
     private readonly IReadOnlyList<Parameter> owned;
     private readonly IReadOnlyList<Parameter> copies;
     private readonly IReadOnlyList<ParameterPiece> measured;
@@ -24,9 +25,10 @@ internal sealed class StageOptimizer : IDisposable
     /// <param name="owned">The parameters whose optimizer state this stage has.</param>
     /// <param name="copies">Of parameters that other layers own.</param>
     /// <param name="buckets">Null where there is one replica.</param>
-    public StageOptimizer(IReadOnlyList<Parameter> owned, IReadOnlyList<Parameter> copies, StageBuckets? buckets, JobFile job)
+    /// <param name="began">The step after which moments were zero (<see cref="ModelDefinition.Began"/>): their bias is corrected for the steps since.</param>
+    public StageOptimizer(IReadOnlyList<Parameter> owned, IReadOnlyList<Parameter> copies, StageBuckets? buckets, JobFile job, long began)
     {
-        settings = job.Optimizer;
+        (settings, this.began) = (job.Optimizer, began);
         (this.owned, this.copies) = (owned, copies);
         var whole = ParameterPiece.Whole(owned.Where(parameter => !parameter.Definition.IsFixed));
         measured = buckets?.Own ?? whole;
@@ -71,7 +73,7 @@ internal sealed class StageOptimizer : IDisposable
 
         if (gradientScale is { } scale)
         {
-            optimizer?.Apply(step, LearningRate.At(settings, step), scale);
+            optimizer?.Apply(step - began, LearningRate.At(settings, step), scale);
             signDescent.Apply();
         }
 
@@ -87,12 +89,12 @@ internal sealed class StageOptimizer : IDisposable
         }
     }
 
-    /// <summary>Parameters have got values of another meaning: their moments are zero again, and their averages begin at the values. L-BFGS forgets all by
+    /// <summary>Parameters have got values of another meaning: their first moments are zero again, and their averages begin at the values. L-BFGS forgets all by
     /// <see cref="Lbfgs.Stop"/>.</summary>
     /// <param name="parameters">Names.</param>
     public void Reset(IReadOnlyCollection<string> parameters)
     {
-        optimizer?.Reset(parameters);
+        optimizer?.ResetFirstMoments(parameters);
         foreach (var parameter in owned.Concat(copies).Where(parameter => parameters.Contains(parameter.Name)))
         {
             Averages.Restart(parameter);

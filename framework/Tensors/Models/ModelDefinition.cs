@@ -14,7 +14,14 @@ public sealed record ModelDefinition(
 
     /// <summary>The model that takes its place after a step, with more parameters: of as many layers, with the same names and ties. Null where it
     /// stays as it is.</summary>
-    public (long Step, ModelDefinition Model)? Growth { get; init; }
+    public (long Step, ModelDefinition Model)? Growth
+    {
+        get;
+        init => field = value is var (step, model) ? (step, model with { Began = step }) : null;
+    }
+
+    /// <summary>The step after which it took another model's place; 0 for the model that a run begins with.</summary>
+    public long Began { get; private init; }
 
     /// <summary>It predicts tokens, and what it says at a place depends on the places up to it alone. No other model can write a text token by token.</summary>
     public bool IsCausal { get; init; } = true;

@@ -78,7 +78,7 @@ public sealed class LbfgsPart : IDisposable
                 (gradient, gradient), (gradient.abs(), ones_like(gradient)), (gradient, direction), (change, change), (change, direction), (change, gradient),
                 .. steps.Zip(changes).SelectMany(pair => new[]
                 {
-                    (pair.First, gradient), (pair.First, change), (pair.Second, gradient), (pair.Second, change), (pair.Second, direction),
+                    (pair.First, gradient), (pair.First, change), (pair.Second, gradient), (pair.Second, change),
                 }),
             ]);
             return products;

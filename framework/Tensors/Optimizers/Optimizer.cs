@@ -33,7 +33,7 @@ public abstract class Optimizer : IDisposable
     };
 
     /// <summary>Applies one step to every piece from its gradient, which is scaled by <paramref name="gradientScale"/> first (clipping).</summary>
-    /// <param name="step">Counted from 1, for the bias correction.</param>
+    /// <param name="step">Counted from 1 where the moments were zero, for the bias correction.</param>
     public void Apply(long step, double learningRate, double gradientScale)
     {
         foreach (var group in groups)
@@ -44,9 +44,10 @@ public abstract class Optimizer : IDisposable
         }
     }
 
-    /// <summary>Moments of parameters back to zero: their values have another meaning now.</summary>
+    /// <summary>First moments of parameters back to zero: their values have another meaning now. Second moments stay, as a measure of the gradients' size:
+    /// were they zero too, the bias correction, which counts all steps, would hardly raise them, and the next steps would be several times too long.</summary>
     /// <param name="parameters">Names.</param>
-    public void Reset(IReadOnlyCollection<string> parameters)
+    public void ResetFirstMoments(IReadOnlyCollection<string> parameters)
     {
         using var noGradient = no_grad();
         foreach (var group in groups)
@@ -57,7 +58,6 @@ public abstract class Optimizer : IDisposable
                 {
                     using var scope = NewDisposeScope();
                     group.First[i].zero_();
-                    group.Second[i].zero_();
                 }
             }
         }

@@ -112,10 +112,42 @@ public class LbfgsTests
     public void When_parameters_change_their_meaning_it_goes_to_the_best_known_point_and_forgets(double loss, double? length)
     {
         var optimizer = new Lbfgs(1, 1);
-        optimizer.Decide(5, new([4, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+        optimizer.Decide(5, new([4, 2, 0, 0, 0, 0, 0, 0, 0, 0]));
         Assert.NotNull(optimizer.State.Search);
         Assert.Equal(length, optimizer.Stop(loss)?.Length);
         Assert.Null(optimizer.State.Search);
+    }
+
+    [Theory]
+    [InlineData(3.9, null)]
+    [InlineData(4.5, 0.5)]   // lower than where the line began, but not the lowest
+    public void The_best_known_point_may_be_one_of_the_line(double loss, double? length)
+    {
+        var optimizer = new Lbfgs(1, 1);
+        optimizer.Decide(5, new([4, 2, 0, 0, 0, 0, 0, 0, 0, 0]));
+        Assert.True(optimizer.Decide(4, new([4, 2, -3.9, 0, 0, 0, 0, 0, 0, 0]))?.Length > 0.5);
+        Assert.Equal(length, optimizer.Stop(loss)?.Length);
+    }
+
+    /// <summary>JSON, and so a manifest, has no such numbers.</summary>
+    [Fact]
+    public void Products_of_forgotten_pairs_are_not_kept()
+    {
+        var optimizer = new Lbfgs(2, 1);
+        optimizer.Decide(5, new([4, 2, .. Enumerable.Repeat(0.0, 12)]));
+        Assert.Equal(0.5, optimizer.Decide(1, new([1, 1, 0, 4, 4, 1, .. Enumerable.Repeat(double.NaN, 8)]))?.Taken);
+        Assert.Equal(1, optimizer.State.Pairs);
+        Assert.All(optimizer.State.StepsWithChanges.Concat(optimizer.State.Changes), value => Assert.True(double.IsFinite(value)));
+    }
+
+    [Fact]
+    public void A_state_fits_as_many_pairs_as_it_is_of()
+    {
+        var state = new Lbfgs(3, 1).State;
+        Assert.Equal([false, true, false], new[] { 2, 3, 4 }.Select(state.Fits));
+        Assert.All(
+            [state with { Pairs = 4 }, state with { Pairs = -1 }, state with { Changes = [] }, state with { StepsWithChanges = new double[8] }, state with { Returns = true }],
+            wrong => Assert.False(wrong.Fits(3)));
     }
 
     [Fact]
@@ -234,7 +266,7 @@ public class LbfgsTests
                     Dot(g, g), g.Sum(Math.Abs), Dot(g, direction), Dot(y, y), Dot(y, direction), Dot(y, g),
                     .. steps.Zip(changes).SelectMany(pair => new[]
                     {
-                        Dot(pair.First, g), Dot(pair.First, y), Dot(pair.Second, g), Dot(pair.Second, y), Dot(pair.Second, direction),
+                        Dot(pair.First, g), Dot(pair.First, y), Dot(pair.Second, g), Dot(pair.Second, y),
                     }),
                 ];
                 if (Optimizer.Decide(loss, new(products)) is not { } move)

@@ -30,6 +30,7 @@ public class FitRulesTests
         { Kan, "data={kind=function,inputs=3,formula=[\"x1\"]}", "data.inputs is 3, and the model takes 2; they must be equal." },
         { Kan, "data={kind=function,inputs=2,formula=[\"x1\",\"x2\"]}", "data.formula has 2 expressions, and the model has 1 outputs; they must be as many." },
         { Reasoner, "data.kind=text", "the model sees its whole input at once, and with data.kind = text the targets are in it; it needs a task such as data.kind = sudoku." },
+        { Reasoner, "optimizer={kind=lbfgs,warmup-steps=0}", "optimizer.kind is lbfgs, which compares losses of the parameters alone, and the model carries state from step to step; allowed are adamw and adam-atan2." },
         { Whole, "data.kind=text", "the model sees its whole input at once" },
         { null, "precision.parameters=float64", "precision is float64, and model.architecture = gpt2 computes parts of itself in float32; allowed are float32 and bfloat16." },
     };

@@ -83,6 +83,7 @@ public class KanNetworkTests
         {
             Assert.Equal(step, grown.Growth!.Value.Step);
             grown = grown.Growth.Value.Model;
+            Assert.Equal((step, step), (grown.Began, model.At(step + 1).Began));
             foreach (var layer in grown.Layers)
             {
                 foreach (var (name, larger) in layer.Grow!(values))
@@ -96,6 +97,7 @@ public class KanNetworkTests
         }
 
         Assert.Null(grown.Growth);
+        Assert.Equal(0, model.At(199).Began);
     }
 
     [Fact]

@@ -115,7 +115,7 @@ public class AdamATan2Tests
     }
 
     [Fact]
-    public void A_reset_sets_the_moments_of_the_named_parameters_alone_to_zero()
+    public void A_reset_sets_the_first_moments_of_the_named_parameters_alone_to_zero()
     {
         using var scope = NewDisposeScope();
         using var one = Parameter([4], ScalarType.Float32, "one");
@@ -123,8 +123,35 @@ public class AdamATan2Tests
         using var optimizer = Optimizer.Of(ParameterPiece.Whole([one, two]), Settings);
         (one.Value.grad, two.Value.grad) = (ones(4), ones(4));
         optimizer.Apply(1, 1, 1);
-        optimizer.Reset(["two"]);
-        Assert.All(optimizer.State, state => Assert.Equal(state.Parameter == "two" ? 0 : 4, state.Value.count_nonzero().item<long>()));
+        optimizer.ResetFirstMoments(["two"]);
+        Assert.All(optimizer.State, state =>
+            Assert.Equal((state.Parameter, state.Moment) == ("two", "exp_avg") ? 0 : 4, state.Value.count_nonzero().item<long>()));
+    }
+
+    /// <summary>The same gradient in every step, so that no step should be longer than the rate (arXiv:1412.6980, section 2.1).</summary>
+    [Theory]
+    [InlineData("adamw")]
+    [InlineData("adam-atan2")]
+    public void No_step_after_a_reset_is_longer_than_the_rate(string kind)
+    {
+        using var scope = NewDisposeScope();
+        using var vector = Parameter([4], ScalarType.Float64);
+        using var optimizer = Optimizer.Of(ParameterPiece.Whole([vector]), new(kind, Betas: [0.9, 0.99]));
+        vector.Value.grad = ones(4, ScalarType.Float64) * 3;
+        var (before, longest) = (Doubles(vector.Value)[0], 0.0);
+        for (var step = 1; step <= 300; step++)
+        {
+            if (step == 200)
+            {
+                optimizer.ResetFirstMoments(["p"]);
+            }
+
+            optimizer.Apply(step, 1e-2, 1);
+            var value = Doubles(vector.Value)[0];
+            (before, longest) = (value, Math.Max(longest, before - value));
+        }
+
+        Assert.InRange(longest, 0.7e-2, 1.0001e-2);
     }
 
     private static double[] Doubles(Tensor values) => values.detach().to(ScalarType.Float64).view(-1).data<double>().ToArray();
