@@ -85,7 +85,7 @@ public class KanNetworkTests
             grown = grown.Growth.Value.Model;
             foreach (var layer in grown.Layers)
             {
-                foreach (var (name, larger) in layer.Grow!(values))
+                foreach (var (name, larger) in layer.Grow?.Invoke(values) ?? new Dictionary<string, Tensor>())
                 {
                     values[name] = larger;
                 }

@@ -178,7 +178,7 @@ public class SplineLayerTests
             return values;
         }).ToArray();
         Assert.True(results[0][$"{Name}.grid"].equal(results[1][$"{Name}.grid"]).all().item<bool>());
-        // LAPACK's least squares of so many rows differ in the last bits from call to call where it has several threads.
+        // Least squares (linalg.lstsq) differ in the last bits from call to call.
         var (all, some) = (results[0][$"{Name}.spline_weight"], results[1][$"{Name}.spline_weight"]);
         Assert.Equal(0, (all - some).abs().max().item<double>(), 1e-12);
     }
