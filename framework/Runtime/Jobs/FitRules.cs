@@ -30,7 +30,7 @@ internal static class FitRules
             {
                 yield return string.Create(
                     CultureInfo.InvariantCulture,
-                    $"From step {from} on grids are not updated: a micro-batch (batch.sequences / batch.micro-batches x model.context) has {rows} rows, and an update "
+                    $"From step {from} on grids are not updated: a micro-batch, of batch.sequences / batch.micro-batches sequences, has {rows} rows, and an update "
                     + $"of this grid needs {adaptation.LeastRows}; allowed are larger micro-batches, or model.grid-update-every = 0, which turns the updates off.");
                 yield break;
             }

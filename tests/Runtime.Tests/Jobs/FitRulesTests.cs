@@ -46,7 +46,7 @@ public class FitRulesTests
     /// <summary>A micro-batch has 3 sequences, and a run 12 steps. A grid of 2 intervals needs 3 rows, and one of 4 needs 5.</summary>
     [Theory]
     [InlineData(2, 5, 50, null, null)]
-    [InlineData(3, 5, 50, null, "From step 1 on grids are not updated: a micro-batch (batch.sequences / batch.micro-batches x model.context) has 3 rows, and an update of this grid needs 4; ")]
+    [InlineData(3, 5, 50, null, "From step 1 on grids are not updated: a micro-batch, of batch.sequences / batch.micro-batches sequences, has 3 rows, and an update of this grid needs 4; ")]
     [InlineData(3, 0, 50, null, null)]
     [InlineData(3, 13, 50, null, null)]
     [InlineData(3, 5, 4, null, null)]

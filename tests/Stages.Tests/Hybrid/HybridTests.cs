@@ -52,7 +52,7 @@ public class HybridTests
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         var settings = Of("*K") with { Kan = "spline", GridUpdateEvery = 10 };
-        Assert.Equal(new Adaptation(10, 50), new HybridLanguageModel().Define(settings, 5).Adaptation);
+        Assert.Equal(new Adaptation(10, 50, 6), new HybridLanguageModel().Define(settings, 5).Adaptation);
         Assert.Null(new HybridLanguageModel().Define(settings with { GridUpdateEvery = 0 }, 5).Adaptation);
         Assert.Null(new HybridLanguageModel().Define(Of("*-") with { Kan = "spline", GridUpdateEvery = 10 }, 5).Adaptation);
         var model = new HybridLanguageModel().Define(settings, 5);

@@ -169,15 +169,18 @@ public class SplineLayerTests
         using var noGradient = no_grad();
         var settings = Settings(3);
         var samples = Draw(4, count, settings.Inputs);
-        var rows = samples.unbind(0);
-        var taken = stack([.. Enumerable.Range(0, 4096).Select(i => rows[(int)Math.Floor(i * (count / 4096.0))])]);
-        var results = new[] { samples, taken }.Select(some =>
+        var each = samples.unbind(0);
+        var taken = stack([.. Enumerable.Range(0, 4096).Select(i => each[(int)Math.Floor(i * (count / 4096.0))])]);
+        var results = new[] { samples, taken }.Select(rows =>
         {
             var values = Values(settings);
-            new SplineLayer(settings, Name, values).Adapt(some, Double);
+            new SplineLayer(settings, Name, values).Adapt(rows, Double);
             return values;
         }).ToArray();
-        Assert.All(results[0], pair => Assert.True(pair.Value.equal(results[1][pair.Key]).all().item<bool>(), pair.Key));
+        Assert.True(results[0][$"{Name}.grid"].equal(results[1][$"{Name}.grid"]).all().item<bool>());
+        // Least squares (linalg.lstsq) differ in the last bits from call to call.
+        var (all, some) = (results[0][$"{Name}.spline_weight"], results[1][$"{Name}.spline_weight"]);
+        Assert.Equal(0, (all - some).abs().max().item<double>(), 1e-12);
     }
 
     [Theory]

@@ -1,4 +1,3 @@
-using Pipeline.Core;
 using Pipeline.Stages.TokenReduction;
 using Pipeline.Stages.Transformer;
 using Pipeline.Tensors.Models;
