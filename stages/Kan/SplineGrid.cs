@@ -62,7 +62,7 @@ internal static class SplineGrid
     public static Tensor Transfer(Tensor samples, Tensor knots, Tensor adapted, int order)
     {
         var sites = Sites(adapted, order).t();
-        return linalg.lstsq(Weighted(adapted), Weighted(knots)).Solution;
+        return LeastSquares.Solve(Weighted(adapted), Weighted(knots));
 
         Tensor Weighted(Tensor grid) =>
             cat([BSpline.Bases(samples, grid, order), Arithmetic.Scale(BSpline.Bases(sites, grid, order), SiteWeight)]).transpose(0, 1);

@@ -13,9 +13,11 @@ internal sealed record SplineNoise(int Intervals, int Order) : Initialization
     public override void Fill(Tensor values, Generator generator)
     {
         var largest = Scale / 2 / Intervals;
-        var noise = zeros([.. values.shape[..^1], Intervals + 1], values.dtype).uniform_(-largest, largest, generator).to(ScalarType.Float64);
+        var places = Math.Min(Intervals + 1, Intervals + Order);   // a step function has one value an interval
+        var noise = zeros([.. values.shape[..^1], places], values.dtype).uniform_(-largest, largest, generator).to(ScalarType.Float64);
         var knots = SplineGrid.Even(0, Intervals, Intervals, Order);
-        var bases = BSpline.Bases(knots.narrow(0, Order, Intervals + 1).unsqueeze(-1), knots.unsqueeze(0), Order).squeeze(1);
-        values.copy_(noise.matmul(linalg.pinv(bases).t()));
+        var bases = BSpline.Bases(knots.narrow(0, Order, places).unsqueeze(-1), knots.unsqueeze(0), Order).squeeze(1);
+        // The transpose of the pseudoinverse of a matrix of full row rank.
+        values.copy_(noise.matmul(LeastSquares.Solve(bases.matmul(bases.t()).unsqueeze(0), bases.unsqueeze(0)).squeeze(0)));
     }
 }

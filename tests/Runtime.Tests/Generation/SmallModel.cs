@@ -60,7 +60,7 @@ internal static class SmallModel
     public static string[] DataOf(ModelSettings model) => model switch
     {
         KanSettings kan =>
-            [$"data={{kind=function,inputs={kan.Widths[0]},formula=[\"{string.Join("\",\"", Enumerable.Range(1, kan.Widths[^1]).Select(output => $"sin({output}*x1)+x2^2"))}\"]}}"],
+            [$"data={{kind=function,inputs={kan.Widths[0]},formula=[\"{string.Join("\",\"", Enumerable.Range(1, kan.Widths[^1]).Select(output => $"sin({output}*x1)+x2^2"))}\"]}}", "precision={parameters=float64,compute=float64}"],
         HrmSettings or TrmSettings or HybridSettings { Causal: false } => ["data={kind=sudoku,size=4}"],
         _ => [],
     };

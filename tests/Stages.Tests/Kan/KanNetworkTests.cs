@@ -70,9 +70,9 @@ public class KanNetworkTests
         var values = Values(model);
         var input = Draw(50, 2);
         var value = input;
-        foreach (var layer in model.Layers.Select(layer => layer.Build(values)))
+        foreach (var (index, layer) in model.Layers.Select(layer => layer.Build(values)).Index())
         {
-            Assert.Equal(layer.EdgeFunctions.Count, layer.Adapt(value, Double).Count);   // the ends have none
+            Assert.Equal(index is 0 or 3, layer.Adapt(value, Double).Count == 0);   // the ends have no grid
             value = layer.Forward(value, Double);
         }
 
