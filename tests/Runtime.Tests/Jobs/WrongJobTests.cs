@@ -123,7 +123,7 @@ public sealed class WrongJobTests : IDisposable
     [InlineData("parallel.activation-limit=0.5", "--set: parallel.activation-limit must be a number of at least 1, not \"0.5\".")]
     [InlineData("parallel.memory-limit=much", "--set: parallel.memory-limit must be a number of bytes such as 500MiB or 8GiB, not \"much\".")]
     [InlineData("parallel.recompute=0", "--set: parallel.recompute must be none, stage, or a whole number n for every n-th layer, not \"0\".")]
-    [InlineData("precision.compute=bfloat61", "--set: precision.compute must be float32 or bfloat16, not \"bfloat61\"; did you mean bfloat16?")]
+    [InlineData("precision.compute=bfloat61", "--set: precision.compute must be float32, bfloat16 or float64, not \"bfloat61\"; did you mean bfloat16?")]
     // What is wrong between keys.
     [InlineData("batch.sequences=13", "--set: batch.sequences must be a multiple of batch.micro-batches, which is 4, not 13.")]
     [InlineData("parallel.stages=5", "--set: parallel.stages must be at most model.layers, which is 4, not 5.")]

@@ -22,7 +22,7 @@ public class RecordsTests
             Assert.Equal(
                 [
                     "step", "epoch", "loss", "skipped", "validation_loss", "grad_norm", "learning_rate", "tokens", "step_seconds", "tokens_per_second",
-                    "bubble", "stages",
+                    "bubble", "stages", "accuracy", "sequence_accuracy", "rmse", "validation_accuracy", "validation_sequence_accuracy", "validation_rmse",
                 ],
                 line.EnumerateObject().Select(property => property.Name));
             Assert.Equal(
