@@ -41,8 +41,8 @@ public interface IStageExecutor : IDisposable
     /// <returns>The stage's output; null on the last stage.</returns>
     Tensor? Adapt(long step, Tensor? input);
 
-    /// <summary>The stage with the layers of a model that takes this one's place (<see cref="ModelDefinition.At"/>), between two steps; this
-    /// executor is not used any more.</summary>
+    /// <summary>The stage with the layers of a model that takes this one's place (<see cref="ModelDefinition.At"/>), between two steps. This
+    /// executor is disposed.</summary>
     IStageExecutor Grown(ModelDefinition model);
 
     /// <summary>On the last stage: what the slots of a micro-batch carry, for <see cref="SetCarry"/> on the first one.</summary>

@@ -24,6 +24,30 @@ public class AdaptationTests
         Assert.NotEqual(before, Grid(executor));
     }
 
+    /// <summary>With averages too, which evaluations use: a refined function is the function that it was, and no part of it starts anew.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0.9)]
+    public void A_grown_stage_says_what_it_said_before(double ema)
+    {
+        using var run = new TestRun(null, new KanSettings("kan", Widths: [2, 3, 1], Grid: 3, Refine: [9], RefineEvery: 5));
+        using var plan = run.Plan(
+            false, Data, $"optimizer.ema={ema.ToString(System.Globalization.CultureInfo.InvariantCulture)}", "precision={parameters=float64,compute=float64}",
+            "evaluation={every=1,batches=1}");
+        var executor = new StageExecutor(plan.Stages, 0, 0, CPU);   // what grows of it disposes it
+        var before = Validation(executor);
+        using var grown = (StageExecutor)executor.Grown(plan.Partition.Model.At(5));
+        Assert.NotEqual(plan.Partition.Model.ParameterCount, plan.Partition.Model.At(5).ParameterCount);
+        Assert.Equal(before, Validation(grown), 1e-10);   // sums of squares of about 1
+    }
+
+    private static double Validation(StageExecutor executor)
+    {
+        Assert.Null(executor.Evaluate(0, 0, 0, null));
+        executor.EndEvaluation();
+        return executor.TakeLoss().Loss;
+    }
+
     private static double[] Grid(StageExecutor executor) =>
         executor.State().Single(entry => entry.Name == "layers.0.grid").Value.to(ScalarType.Float64).data<double>().ToArray();
 
