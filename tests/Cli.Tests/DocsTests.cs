@@ -15,7 +15,7 @@ public class DocsTests
     {
         var documented = Rows(Text("job-file.md")).Select(row => row.Key);
         var job = new JobFile(
-            new(), new CommonSettings("gpt2", 1, 1, 1, 1), new TextDataSettings(["x"], Cache: "x"), new(), Everything, new(), new(), new(), new());
+            new(), new CommonSettings("gpt2", 1, 1, 1, 1), new TextDataSettings(["x"], Cache: "x"), new(), Everything, new(), new(), new(), new(), new());
         Assert.Equal(Keys(SettingsWriter.Write(job)).Order(), documented.Order());
     }
 

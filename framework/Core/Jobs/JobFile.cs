@@ -17,6 +17,7 @@ public sealed record JobFile(
     PrecisionSettings Precision,
     EvaluationSettings Evaluation,
     CheckpointSettings Checkpoint,
+    RecoverySettings Recovery,
     IReadOnlyList<string>? Device = null) : ICheckedSettings
 {
     public IReadOnlyList<string> Device { get; init; } = Device ?? ["cpu"];
@@ -139,3 +140,9 @@ public sealed record EvaluationSettings(
 /// <param name="Every">Steps between checkpoints; 0 leaves only the one at the end.</param>
 /// <param name="Keep">How many of the newest are kept.</param>
 public sealed record CheckpointSettings([Limits(0)] long Every = 100, [Limits(1)] int Keep = 3);
+
+/// <param name="SnapshotEvery">Committed steps between copies of the stages' state in the memory of two processes, from which a run goes on when it
+/// has lost a process or a node; 0 turns them off, and it goes on from the newest checkpoint.</param>
+/// <param name="Spares">Nodes that hold no stage but are ready to take one at once; <c>--processes</c> starts as many more.</param>
+/// <param name="MostSkips">So many steps in a row whose loss or gradient is not a finite number end the run.</param>
+public sealed record RecoverySettings([Limits(0)] long SnapshotEvery = 10, [Limits(0, 256)] int Spares = 0, [Limits(1)] int MostSkips = 10);

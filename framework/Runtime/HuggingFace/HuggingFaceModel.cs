@@ -108,7 +108,7 @@ public sealed class HuggingFaceModel : IDisposable
             throw new BadInputException($"{ConfigPath} says {settings.Layers} layers, and the weights have {weights.Entries.Count} tensors in all.");
         }
 
-        var job = new JobFile(new(), settings with { Architecture = Architecture.Name }, new TextDataSettings(["*.txt"]), new(), new(), new(), new(), new(), new());
+        var job = new JobFile(new(), settings with { Architecture = Architecture.Name }, new TextDataSettings(["*.txt"]), new(), new(), new(), new(), new(), new(), new());
         var parsed = JobFileReader.Parse(
             SettingsWriter.Write(job), ConfigPath, [], new Dictionary<string, Type> { [Architecture.Name] = Architecture.Settings });
         return parsed.Model.Vocabulary is null ? throw config.Wrong("vocab_size", "given") : parsed;

@@ -19,7 +19,8 @@ public sealed class SamplesTests : IDisposable
         new OptimizerSettings(),
         new PrecisionSettings(),
         new EvaluationSettings(),
-        new CheckpointSettings());
+        new CheckpointSettings(),
+        new RecoverySettings());
 
     private readonly DataFolder folder = new();
 

@@ -7,7 +7,7 @@ namespace Pipeline.Core.Tests.Data.Tasks;
 internal static class TaskJob
 {
     public static JobFile Of(DataSettings data, int sequences = 12, int microBatches = 1, long seed = 1) => new(
-        new JobSettings(Seed: seed), new Model(), data, new BatchSettings(sequences, microBatches), new(), new(), new(), new(), new());
+        new JobSettings(Seed: seed), new Model(), data, new BatchSettings(sequences, microBatches), new(), new(), new(), new(), new(), new());
 
     public static string? Problem(DataSettings data) => data.Problems(Of(data)).FirstOrDefault();
 
