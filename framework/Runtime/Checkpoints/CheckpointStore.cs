@@ -57,6 +57,16 @@ public sealed class CheckpointStore(string directory, int keep)
         return path;
     }
 
+    /// <summary>The checkpoint begun for this step does not come about.</summary>
+    public void Abandon(long step)
+    {
+        var partial = PathOf(step) + Unfinished;
+        if (System.IO.Directory.Exists(partial))
+        {
+            System.IO.Directory.Delete(partial, recursive: true);
+        }
+    }
+
     /// <summary>The newest whole checkpoint; each that had to be passed over is told to <paramref name="refused"/>. Null when there is none.</summary>
     public Checkpoint? Newest(Action<string> refused)
     {

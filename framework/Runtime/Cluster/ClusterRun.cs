@@ -1,10 +1,9 @@
 using System.Security.Cryptography;
 using Akka.Actor;
-using Akka.Cluster;
 using Pipeline.Core;
-using Pipeline.Core.Configuration;
 using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Runs;
+using Pipeline.Runtime.Stages;
 using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Cluster;
@@ -16,32 +15,28 @@ public sealed class ClusterRun : IDisposable
     /// <summary>Nodes of the cluster that offer devices.</summary>
     public const string NodeRole = "node";
 
-    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
-
-    /// <summary>A node may have much data to read and hash.</summary>
-    private static readonly TimeSpan PreparationLimit = TimeSpan.FromMinutes(30);
-
     private readonly ActorSystem system;
     private readonly TrainingPlan plan;
-    private readonly Guid run;
-    private readonly IReadOnlyList<HostedWorkers> hosts;
-
+    private readonly StartRun start;
+    private readonly RunMembers members;
+    private readonly RunNodes nodes;
     private readonly SocketPlane plane;
 
-    private ClusterRun(ActorSystem system, SocketPlane plane, TrainingPlan plan, Guid run, IReadOnlyList<HostedWorkers> hosts)
+    private ClusterRun(ActorSystem system, SocketPlane plane, TrainingPlan plan, RunNodes nodes, Guid run, StartRun start)
     {
         this.system = system;
         this.plane = plane;
         this.plan = plan;
-        this.run = run;
-        this.hosts = hosts;
+        this.nodes = nodes;
+        this.start = start;
+        members = new(run, plane, nodes, plan.Job.Recovery.Spares);
     }
 
     /// <summary>All nodes of the cluster, once there are as many as expected.</summary>
     /// <param name="expected">At least as many are waited for.</param>
     /// <exception cref="IOException">They do not come, or one does not answer.</exception>
     public static async Task<IReadOnlyList<NodeDescription>> NodesAsync(ActorSystem system, int expected, TimeSpan limit, CancellationToken stop) =>
-        [.. Placement.InOrder((await MembersAsync(system, expected, limit, stop)).Values)];
+        [.. Placement.InOrder((await RunNodes.MembersAsync(system, expected, limit, stop)).Values)];
 
     /// <summary>Chooses where each worker runs and has every node open what it needs.</summary>
     /// <param name="member">This process.</param>
@@ -54,101 +49,48 @@ public sealed class ClusterRun : IDisposable
         ClusterNode member, ClusterSettings settings, TrainingPlan plan, int expected, TimeSpan limit, CancellationToken stop)
     {
         var system = member.System;
-        var members = await MembersAsync(system, expected, limit, stop);
+        var found = await RunNodes.MembersAsync(system, expected, limit, stop);
         var (job, workers) = (plan.Job, plan.Stages.Workers);
         var placed = job.Parallel.Placement is { } pinned
-            ? Placement.Pinned([.. members.Values], pinned)
-            : Placement.Automatic([.. members.Values], job.Device[0], workers);
-        CheckSoftware([.. placed.Select(place => place.Node).Distinct()]);
+            ? Placement.Pinned([.. found.Values], pinned)
+            : Placement.Automatic([.. found.Values], job.Device[0], workers);
+        NodeDescription[] chosen = [.. placed.Select(place => place.Node).Distinct()];
+        CheckSoftware(chosen);
         var run = new Guid(RandomNumberGenerator.GetBytes(16));
-        using var probe = new StorageProbe(plan.Directory.Root);
-        var preparations = placed.Index().GroupBy(entry => entry.Item.Node, entry => (Worker: entry.Index, entry.Item.Device))
-            .Select(group => PrepareAsync(members.First(member => member.Value == group.Key).Key, group.Key, group.ToDictionary(entry => entry.Worker, entry => entry.Device)))
-            .ToArray();
+        var nodes = new RunNodes(system, plan, run);
+        var preparations = chosen.Index().Select(entry => nodes.PrepareAsync(
+            found.First(other => other.Value == entry.Item).Key,
+            entry.Item,
+            entry.Index,
+            placed.Index().Where(place => place.Item.Node == entry.Item).ToDictionary(place => place.Index, place => place.Item.Device),
+            stop)).ToArray();
         try
         {
             var hosts = await Task.WhenAll(preparations);
             plan.Place(
                 [.. placed.Select(place => new WorkerPlace(place.Node.Name, place.Node.Process, place.Device))], placed[0].Node.Software.InstructionSet);
-            return new(system, SocketPlane.Listen(settings.Plane(member.Identity)), plan, run, hosts);
+            var seats = placed.Select(place => new Seat(Array.IndexOf(chosen, place.Node), place.Device)).ToArray();
+            return new(system, SocketPlane.Listen(settings.Plane(member.Identity)), plan, nodes, run, new(hosts, seats));
         }
         catch
         {
             foreach (var prepared in preparations.Where(task => task.IsCompletedSuccessfully))
             {
-                (await prepared).Host.Tell(new Stages.EndStages(0));
+                (await prepared).Host.Tell(new EndStages(0));
             }
 
             throw;
-        }
-
-        async Task<HostedWorkers> PrepareAsync(Address address, NodeDescription node, Dictionary<int, string> devices)
-        {
-            var message = new PrepareRun(
-                run,
-                SettingsWriter.Write(job),
-                job.Model.Architecture,
-                plan.Folder,
-                plan.Schedule.Name,
-                plan.Schedule.ToCsv(),
-                plan.Data.Files,
-                plan.Vocabulary,
-                ModelHash.Of(plan.Partition.Model),
-                plan.Resumed?.Directory,
-                probe.Path,
-                devices,
-                plan.Data.Tokenizer);
-            return await AskAsync<IControlMessage>(system, address, message, PreparationLimit, node.Name, stop) switch
-            {
-                RunPrepared ready => new(ready.Host, node.Name, [.. devices.Keys], ready.Plane),
-                RunRefused refused => throw new BadInputException($"The node {node.Name} refuses the run: {refused.Reason}"),
-                var other => throw new IOException($"The node {node.Name} answers {other.GetType().Name}."),
-            };
         }
     }
 
     /// <param name="stop">Ends the run cleanly after the step under way, with a checkpoint.</param>
     /// <returns>What came of it; failures too.</returns>
-    public Task<RunSummary> RunAsync(IRunObserver observer, CancellationToken stop) => TrainingRun.RunAsync(system, plan, hosts, run, plane, observer, stop);
+    public Task<RunSummary> RunAsync(IRunObserver observer, CancellationToken stop) => TrainingRun.RunAsync(system, plan, start, members, observer, stop);
 
-    public void Dispose() => plane.Dispose();
-
-    private static async Task<IReadOnlyDictionary<Address, NodeDescription>> MembersAsync(
-        ActorSystem system, int expected, TimeSpan limit, CancellationToken stop)
+    public void Dispose()
     {
-        var cluster = global::Akka.Cluster.Cluster.Get(system);
-        var deadline = DateTimeOffset.UtcNow + limit;
-        Address[] Up() => [.. cluster.State.Members.Where(member => member.Status == MemberStatus.Up && member.HasRole(NodeRole)).Select(member => member.Address)];
-        while (Up().Length < expected)
-        {
-            if (DateTimeOffset.UtcNow > deadline)
-            {
-                throw new IOException($"Only {Up().Length} of {expected} nodes have joined the cluster within {limit.TotalSeconds:F0} s.");
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(20), stop);
-        }
-
-        var nodes = await Task.WhenAll(Up().Select(async address => (
-            address, Description: await AskAsync<NodeDescription>(system, address, new DescribeNode(), AnswerLimit, $"{address.Host}:{address.Port}", stop))));
-        if (nodes.GroupBy(node => node.Description.Name, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } twice)
-        {
-            throw new IOException($"{twice.Count()} nodes have the name {twice.Key}; pipeline.node.name must be different for each.");
-        }
-
-        return nodes.ToDictionary(node => node.address, node => node.Description);
-    }
-
-    private static async Task<T> AskAsync<T>(ActorSystem system, Address address, object message, TimeSpan limit, string name, CancellationToken stop)
-    {
-        try
-        {
-            return await system.ActorSelection(new RootActorPath(address) / "user" / NodeActor.Name).Ask<T>(message, limit, stop);
-        }
-        catch (AskTimeoutException late)
-        {
-            throw new IOException($"The node {name} does not answer within {limit.TotalSeconds:F0} s.", late);
-        }
+        nodes.Dispose();
+        plane.Dispose();
     }
 
     /// <summary>Messages must be understood, and results equal to the last bit.</summary>

@@ -1,7 +1,6 @@
 using Akka.Actor;
 using Pipeline.Core;
 using Pipeline.Runtime.Coordination;
-using Pipeline.Runtime.Stages;
 using Pipeline.Runtime.TensorPlane;
 using Pipeline.Tensors.Models;
 
@@ -89,7 +88,7 @@ internal sealed class NodeActor : ReceiveActor
             return;
         }
 
-        var host = Context.Watch(Context.ActorOf(StageHostActor.Props(run.Setup(plane))));
+        var host = Context.Watch(Context.ActorOf(RunHostActor.Props(run.Setup(plane))));
         runs.Add(host, run);
         Sender.Tell(new RunPrepared(host, plane.Address));
     }
@@ -99,7 +98,7 @@ internal sealed class NodeActor : ReceiveActor
         ending = Sender;
         foreach (var host in runs.Keys)
         {
-            host.Tell(new EndStages(long.MaxValue));
+            host.Tell(new LeaveRun());
         }
 
         AnswerWhenEnded();

@@ -29,8 +29,9 @@ public sealed record NodeDescription(
 /// <param name="Runs">What it holds stages of, such as <c>quickstart: stage 1</c>.</param>
 public sealed record NodeDevice(string Name, long Memory, IReadOnlyList<string> Runs);
 
-/// <summary>To a node: open what a run needs and be ready to start these workers; answered with <see cref="RunPrepared"/> or <see cref="RunRefused"/>.</summary>
+/// <summary>To a node: open what a run needs and be ready to start workers; answered with <see cref="RunPrepared"/> or <see cref="RunRefused"/>.</summary>
 /// <param name="Run">The run's secret.</param>
+/// <param name="Number">The node's own in the run.</param>
 /// <param name="Job">The job file as resolved.</param>
 /// <param name="Folder">Where it lies: what the data's paths are relative to.</param>
 /// <param name="Schedule">Its name.</param>
@@ -39,10 +40,11 @@ public sealed record NodeDevice(string Name, long Memory, IReadOnlyList<string> 
 /// <param name="ModelHash">Of the model's layers and parameters.</param>
 /// <param name="Checkpoint">The folder that the run continues from; null when it starts anew.</param>
 /// <param name="Probe">A file that the submitter has made where the run directory will be.</param>
-/// <param name="Devices">By worker.</param>
+/// <param name="Devices">By worker; none where the node is to be a spare, which is ready for any.</param>
 /// <param name="Tokenizer">Its name, which has a tokenizer file's hash.</param>
 internal sealed record PrepareRun(
     Guid Run,
+    int Number,
     string Job,
     string Architecture,
     string Folder,
@@ -56,7 +58,7 @@ internal sealed record PrepareRun(
     IReadOnlyDictionary<int, string> Devices,
     string? Tokenizer = null) : IControlMessage;
 
-/// <param name="Host">Starts the workers.</param>
+/// <param name="Host">Stands for the run on the node.</param>
 /// <param name="Plane">Where the node listens for links.</param>
 internal sealed record RunPrepared(IActorRef Host, PlaneAddress Plane) : IControlMessage;
 

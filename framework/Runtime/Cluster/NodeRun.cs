@@ -4,24 +4,28 @@ using Pipeline.Core.Jobs;
 using Pipeline.Core.Partitioning;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
+using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Jobs;
 using Pipeline.Runtime.Stages;
 using Pipeline.Runtime.TensorPlane;
 using Pipeline.Tensors.Models;
-using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Cluster;
 
 /// <summary>A run as a node has opened it: everything that can go wrong before its workers start has been tried.</summary>
 internal sealed class NodeRun : IDisposable
 {
+    private readonly PrepareRun message;
     private readonly StagePlan plan;
-    private readonly IDataset? data;
+    private readonly Lock gate = new();
+    private IDataset? data;
+    private volatile IReadOnlyDictionary<int, string> seated;
 
     /// <exception cref="BadInputException">The model, the data, the checkpoint or the run directory is not here, or not the same.</exception>
     public NodeRun(PrepareRun message, IReadOnlyList<IArchitecture> architectures)
     {
-        Devices = message.Devices;
+        this.message = message;
+        seated = message.Devices;
         var architecture = architectures.FirstOrDefault(known => known.Name == message.Architecture)
             ?? throw new BadInputException(
                 $"there is no architecture {message.Architecture} here; there are {string.Join(", ", architectures.Select(known => known.Name))}.");
@@ -41,23 +45,18 @@ internal sealed class NodeRun : IDisposable
         }
 
         var schedule = CustomSchedule.Parse(message.Schedule, message.Rows, "the submitted schedule");
-        var partition = new Partition(model, LayerSplit.Listed(model.Layers.Count, job.Parallel.Split));
-        var workers = new Workers(schedule.Ranks.Count, job.Parallel.Replicas);
-        var stages = Devices.Keys.SelectMany(worker => schedule.StagesOf[workers.RankOf(worker)]).ToHashSet();
-        if (job.Data.ResetsAtDocuments || stages.Contains(0) || stages.Contains(schedule.Stages - 1))
-        {
-            data = job.Data.Open(message.Folder, message.Files);
-        }
-
+        plan = new(job, schedule, new(model, LayerSplit.Listed(model.Layers.Count, job.Parallel.Split)), null, resumed);
         try
         {
-            if (job.Data is TextDataSettings text && data is not null && message.Tokenizer is { } tokenizer && data.Tokenizer != tokenizer)
+            if (message.Devices.Count == 0)
             {
-                throw new BadInputException($"data.tokenizer: {text.Tokenizer} is {data.Tokenizer} here, and the run has {tokenizer}.");
+                Data();
+                WarmUp.Run(At([0], 0, null));
             }
-
-            plan = new(job, schedule, partition, data?.Samples(job), resumed);
-            Places = [.. Devices.Select(entry => (entry.Value, $"{job.Job.Name}: {workers.NameOf(entry.Key)}"))];
+            else
+            {
+                At([.. message.Devices.Keys], 0, null);
+            }
         }
         catch
         {
@@ -66,16 +65,40 @@ internal sealed class NodeRun : IDisposable
         }
     }
 
-    /// <summary>By worker.</summary>
-    public IReadOnlyDictionary<int, string> Devices { get; }
-
-    private IReadOnlyList<(string Device, string Worker)> Places { get; }
+    /// <summary>By worker, of those that are here now.</summary>
+    public IReadOnlyDictionary<int, string> Devices => seated;
 
     /// <summary>What of the run is on a device, in words.</summary>
-    public IEnumerable<string> On(string device) => Places.Where(place => place.Device == device).Select(place => place.Worker);
+    public IEnumerable<string> On(string device) => seated.Count == 0
+        ? [$"{plan.Job.Job.Name}: spare"]
+        : seated.Where(seat => seat.Value == device).Select(seat => $"{plan.Job.Job.Name}: {plan.Workers.NameOf(seat.Key)}");
 
-    public StageHostSetup Setup(ITensorPlane plane) =>
-        new(plan, Devices.ToDictionary(entry => entry.Key, entry => new Device(entry.Value)), plan.CreateExecutor, plane);
+    public RunHostSetup Setup(ITensorPlane plane) => new(
+        message.Number,
+        message.Run,
+        At,
+        (stages, worker, stage, device) => stages.CreateExecutor(worker, stage, device),
+        devices => seated = devices,
+        plane);
 
     public void Dispose() => data?.Dispose();
+
+    /// <summary>Data are opened when the first worker comes that reads them.</summary>
+    private StagePlan At(IReadOnlyCollection<int> workers, long step, string? checkpoint)
+    {
+        var stages = workers.SelectMany(worker => plan.Schedule.StagesOf[plan.Workers.RankOf(worker)]).ToHashSet();
+        var reads = plan.Job.Data.ResetsAtDocuments || stages.Contains(0) || stages.Contains(plan.Schedule.Stages - 1);
+        return plan.At(step, checkpoint) with { Samples = reads ? Data() : null };
+    }
+
+    private ISamples Data()
+    {
+        lock (gate)
+        {
+            data ??= plan.Job.Data.Open(message.Folder, message.Files);
+            return plan.Job.Data is TextDataSettings text && message.Tokenizer is { } tokenizer && data.Tokenizer != tokenizer
+                ? throw new BadInputException($"data.tokenizer: {text.Tokenizer} is {data.Tokenizer} here, and the run has {tokenizer}.")
+                : data.Samples(plan.Job);
+        }
+    }
 }

@@ -8,20 +8,23 @@ using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Coordination;
 
-/// <summary>One end of the link between the coordinator and a process of the run. Its end tells that the peer is gone. While it lasts it carries what the
-/// coordinator and the stages tell each other in every step, in the order in which it was sent: over Akka.Remote a message takes some ten
+/// <summary>One end of the link between the coordinator and a process of the run. Its end tells that the peer is gone. While it lasts, through all epochs, it
+/// carries what the coordinator, the process and its stages tell each other, in the order in which it was sent: over Akka.Remote a message takes some ten
 /// changes of threads, on cores that all compute.</summary>
-/// <param name="received">Told each message and its worker, on a thread of the link.</param>
+/// <param name="received">Told each message and its worker, or null where it is the process's, on a thread of the link.</param>
 /// <param name="cut">Told why, in one sentence, on a thread of the link.</param>
-internal sealed class ControlLine(ControlSerializer serializer, Action<int, IControlMessage> received, Action<string> cut) : ILinkReceiver
+internal sealed class ControlLine(ControlSerializer serializer, Action<int?, IControlMessage> received, Action<string> cut) : ILinkReceiver
 {
     /// <summary>As much as Akka would take.</summary>
     private const long MostBytes = 4 << 20;
 
-    /// <summary>What this end has to say about a worker, or to it.</summary>
-    public void Send(ITensorLink link, long epoch, int worker, IControlMessage message) => link.Send(new Frame(
-        epoch,
-        new(0, FrameKind.Control, worker, 0),
+    private const int OfWorker = 0;
+    private const int OfProcess = 1;
+
+    /// <summary>What this end has to say about a worker, or to it; or about the process where <paramref name="worker"/> is null.</summary>
+    public void Send(ITensorLink link, int? worker, IControlMessage message) => link.Send(new Frame(
+        0,
+        new(0, FrameKind.Control, worker ?? 0, worker is null ? OfProcess : OfWorker),
         [Bytes(Encoding.UTF8.GetBytes(serializer.Manifest(message))), Bytes(serializer.ToBinary(message))],
         Stopwatch.GetTimestamp()));
 
@@ -35,7 +38,9 @@ internal sealed class ControlLine(ControlSerializer serializer, Action<int, ICon
                 throw new SerializationException($"{frame.Key} came where control messages are expected");
             }
 
-            received(frame.Key.Stage, (IControlMessage)serializer.FromBinary(Bytes(message), Encoding.UTF8.GetString(Bytes(manifest))));
+            received(
+                frame.Key.Index == OfProcess ? null : frame.Key.Stage,
+                (IControlMessage)serializer.FromBinary(Bytes(message), Encoding.UTF8.GetString(Bytes(manifest))));
         }
     }
 

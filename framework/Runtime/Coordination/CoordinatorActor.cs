@@ -1,103 +1,86 @@
 using System.Diagnostics;
 using System.Numerics;
 using Akka.Actor;
-using Pipeline.Core.Optimization;
 using Pipeline.Runtime.Checkpoints;
-using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
-using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Coordination;
 
-/// <summary>Takes a run from step to step. A step is a transaction: stages run it on their own, and when all are ready it is committed with
-/// the clip factor of the global gradient norm, or skipped, by all of them; the decision is the commit. The next step follows at once unless an
-/// evaluation or a checkpoint comes between: then a stage does these in the order in which they were sent.</summary>
-internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
+/// <summary>Takes a run through its epochs. An epoch begins in the same way at the run's start, after a loss, and when workers move: all processes end what they are
+/// at and say what snapshots they have; the newest step is chosen that every worker has one of, or the newest checkpoint; workers are seated; all start behind
+/// that step. What happens within an epoch is <see cref="EpochRun"/>'s.</summary>
+internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 {
-    private const int MostSkipsInARow = 10;
     private const int ClockProbes = 8;
 
-    private readonly TrainingPlan plan;
+    /// <summary>So many losses without a new step committed between them end the run.</summary>
+    private const int MostLossesInARow = 5;
+
+    /// <summary>A stage ends after the operator it is in.</summary>
+    private static readonly TimeSpan PauseLimit = TimeSpan.FromSeconds(60);
+
+    private readonly RunState run;
     private readonly RunRecorder recorder;
     private readonly TaskCompletionSource<RunSummary> outcome;
-    private readonly CheckpointStore checkpoints;
+    private readonly RunMembers members;
     private readonly Workers workers;
     private readonly StallWatch stallWatch;
-    private readonly StepMeter meter;
-    private readonly Lbfgs? lbfgs;
-    private readonly Reports<StageStarted> started;
-    private readonly Reports<StepReady> ready;
-    private readonly Reports<StagesAdapted> adapted;
-    private readonly Reports<EvaluationDone> evaluated;
-    private readonly Reports<ShardSaved> saved;
     private readonly long runBegan = Stopwatch.GetTimestamp();
-    private readonly Action<IControlMessage>?[] tell;   // by worker; null until it can be reached
     private readonly List<StageDescription> descriptions = [];
-    private IReadOnlyList<HostedWorkers> hosts = [];
-    private readonly List<ITensorLink> controlLines = [];
-    private bool usesControlLines;
-    private bool allStarted;
+    private IReadOnlyList<Seat> seats = [];
+    private EpochRun? epochRun;   // null between two
     private long epoch;
-    private long step;
-    private long stepBegan;
-    private StepMetrics? unrecorded;   // of the last step, while something comes between it and the next
-    private long lastReport = Stopwatch.GetTimestamp();
-    private int skipsInARow;
+    private long lostAt = -1;   // the newest step when the last loss came
+    private int lossesInARow;
+    private (long Since, string Reason)? recovering;
+    private bool hasBegun;
     private int refusedFrames;
-    private bool stopping;
     private IActorRef? ending;
-    private readonly HashSet<IActorRef> endedHosts = [];   // and those that are lost
-    private string? lastCheckpoint;
-    private long lastSaved = -1;
 
-    public CoordinatorActor(TrainingPlan plan, RunRecorder recorder, TaskCompletionSource<RunSummary> outcome)
+    public CoordinatorActor(TrainingPlan plan, RunRecorder recorder, RunMembers members, TaskCompletionSource<RunSummary> outcome)
     {
-        this.plan = plan;
+        run = new(plan, recorder);
         this.recorder = recorder;
         this.outcome = outcome;
+        this.members = members;
         workers = plan.Stages.Workers;
-        checkpoints = new(plan.Directory.Checkpoints, plan.Job.Checkpoint.Keep);
-        tell = new Action<IControlMessage>?[workers.Count];
         stallWatch = new(workers);
-        meter = new(plan);
-        lbfgs = plan.Job.Optimizer.IsLbfgs
-            ? new(plan.Job.Optimizer.History, plan.Job.Optimizer.LearningRate, plan.Resumed?.Manifest.Lbfgs)
-            : null;
-        (started, ready, adapted, evaluated, saved) =
-            (new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count), new(workers.Count));
-        epoch = (plan.Resumed?.Manifest.Epoch ?? 0) + 1;
-        step = plan.Resumed?.Manifest.Step ?? 0;
-        lastCheckpoint = plan.Resumed?.Directory;
-        lastSaved = plan.Resumed?.Manifest.Step ?? -1;
+        epoch = plan.Resumed?.Manifest.Epoch ?? 0;
 
         Receive<StartRun>(Start);
-        Receive<StageStarted>(message => message.Epoch == epoch, Started);
-        Receive<StepReady>(message => message.Epoch == epoch, message => OnComplete(ready, message.Worker, message, Commit));
-        Receive<StagesAdapted>(message => message.Epoch == epoch, message => OnComplete(adapted, message.Worker, message, Adapted));
-        Receive<EvaluationDone>(message => message.Epoch == epoch, message => OnComplete(evaluated, message.Worker, message, Evaluated));
-        Receive<ShardSaved>(message => message.Epoch == epoch, message => OnComplete(saved, message.Worker, message, Saved));
-        Receive<StageFailed>(message => message.Epoch == epoch, message =>
-            Fail($"{Capital(workers.NameOf(message.Worker))} failed while {message.Doing}: {message.Reason}"));
-        Receive<LinkLost>(message => message.Epoch == epoch, message =>
-            Fail($"{Capital(workers.NameOf(message.Worker))} has lost its link to {workers.NameOf(message.Peer)}: {message.Reason}"));
+        Receive<HostTied>(Tied);
+        Receive<StagesPaused>(message => message.Epoch == epoch, message => Paused(members.Find(message.Host), message.Held));
+        Receive<PauseLate>(message => message.Epoch == epoch && epochRun is null, _ => LoseSilent());
+        Receive<StageStarted>(IsOfEpoch, Started);
+        Receive<StepReady>(IsOfEpoch, message => epochRun!.Take(message));
+        Receive<StagesAdapted>(IsOfEpoch, message => epochRun!.Take(message));
+        Receive<EvaluationDone>(IsOfEpoch, message => epochRun!.Take(message));
+        Receive<ShardSaved>(IsOfEpoch, message => epochRun!.Take(message));
+        Receive<SnapshotKept>(IsOfEpoch, message => epochRun!.Take(message));
+        Receive<StageFailed>(IsOfEpoch, Failed);
+        Receive<LinkLost>(IsOfEpoch, message => Recover($"{Capital(message.What)}: {message.Reason}"));
+        Receive<CheckpointWritten>(Written);
         Receive<FrameRefused>(Refused);
         Receive<StagesDescribed>(Described);
-        Receive<ClockRead>(meter.Answered);
-        Receive<EndRun>(_ => End());
-        Receive<StagesEnded>(_ => Ended(Sender));
-        Receive<ControlLineTied>(Tied);
-        Receive<HostLost>(message => Lost(hosts[message.Host].Host, message.Reason));
-        Receive<Terminated>(message => Lost(message.ActorRef, "The cluster has removed it."));
-        Receive<StopRun>(_ => stopping = true);
+        Receive<ClockRead>(run.Meter.Answered);
+        Receive<HostLost>(message => Lost(members.Find(message.Host), message.Reason));
+        Receive<Terminated>(message => Lost(members.Find(message.ActorRef), "The cluster has removed it."));
+        Receive<HostLeaves>(message => Leaves(members.Find(message.Host)));
+        Receive<HostJoined>(Joined);
+        Receive<NodesChanged>(_ => members.Seek(seats));
+        Receive<StopRun>(_ => run.IsStopping = true);
         Receive<LookForStall>(_ => LookForStall());
+        Receive<EndRun>(_ => End());
+        Receive<StagesEnded>(_ => Ended(members.Find(Sender)));
+        ReceiveAny(_ => { });   // of an older epoch
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <param name="outcome">Gets the summary when the run has ended, however it has.</param>
-    public static Props Props(TrainingPlan plan, RunRecorder recorder, TaskCompletionSource<RunSummary> outcome) =>
-        Akka.Actor.Props.Create(() => new CoordinatorActor(plan, recorder, outcome)).WithDispatcher("coordinator-dispatcher");
+    public static Props Props(TrainingPlan plan, RunRecorder recorder, RunMembers members, TaskCompletionSource<RunSummary> outcome) =>
+        Akka.Actor.Props.Create(() => new CoordinatorActor(plan, recorder, members, outcome)).WithDispatcher("coordinator-dispatcher");
 
     /// <summary>The coordinator's own failures, such as a full disk under its records, end the run with their reason too.</summary>
     protected override bool AroundReceive(Receive receive, object message)
@@ -113,11 +96,14 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
     }
 
-    protected override void PostStop() => controlLines.ForEach(link => link.Dispose());
+    protected override void PostStop() => members.Close();
+
+    private bool IsOfEpoch(IEpochReport report) => report.Epoch == epoch && epochRun is not null;
 
     private void Start(StartRun message)
     {
-        hosts = message.Hosts;
+        var plan = run.Plan;
+        seats = message.Seats;
         var resumed = plan.Resumed is null ? "" : $", continuing {plan.Resumed.Directory}";
         var replicas = workers.Replicas == 1 ? "" : $" of each of {workers.Replicas} replicas";
         recorder.Event("start", $"{plan.Job.Job.Name}: {plan.Partition.Model.ParameterCount:N0} parameters on {workers.Ranks} stages{replicas}{resumed}.");
@@ -126,232 +112,291 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             recorder.Event("warning", warning);
         }
 
-        var addresses = new PlaneAddress?[workers.Count];
-        meter.Meet(hosts);
-        foreach (var (index, host) in hosts.Index())
+        foreach (var host in message.Hosts)
         {
-            foreach (var worker in host.Workers)
-            {
-                addresses[worker] = host.Address;
-            }
-
-            Context.Watch(host.Host);
-            for (var probe = 0; probe < ClockProbes; probe++)
-            {
-                host.Host.Tell(new ReadClock(index, Stopwatch.GetTimestamp()));
-            }
-        }
-
-        foreach (var host in hosts)
-        {
-            host.Host.Tell(new StartStages(epoch, step, message.Run, addresses, Self));
-        }
-
-        usesControlLines = message.Plane is not null;
-        for (var host = 0; host < hosts.Count && message.Plane is { } plane; host++)
-        {
-            TieControlLine(host, message.Run, plane);
+            members.Add(host, Context, epoch + 1);
         }
 
         Timers.StartPeriodicTimer("stall", Coordination.LookForStall.Instance, TimeSpan.FromSeconds(1));
+        BeginWhenTied();
+    }
+
+    private void Tied(HostTied message)
+    {
+        if (!members.Tie(message))
+        {
+            return;
+        }
+
+        if (hasBegun && Seating.IsCrowded(seats))
+        {
+            Move($"The node {members.Find(message.Host)!.Node} has joined");
+        }
+
+        BeginWhenTied();
+    }
+
+    private void BeginWhenTied()
+    {
+        if (!hasBegun && members.AreTied)
+        {
+            hasBegun = true;
+            Pause();
+        }
+    }
+
+    /// <summary>Begins an epoch: whatever the processes are at counts no more.</summary>
+    private void Pause()
+    {
+        epochRun = null;
+        epoch++;
+        members.Pause(epoch, Self);
+        Timers.StartSingleTimer("pause", new PauseLate(epoch), PauseLimit);
+        SeatWhenPaused();
+    }
+
+    private void Paused(RunHost? host, IReadOnlyList<Recovery.HeldSnapshot> held)
+    {
+        if (host is not null && epochRun is null)
+        {
+            (host.Held, host.IsAwaited) = (held, false);
+            SeatWhenPaused();
+        }
+    }
+
+    private void SeatWhenPaused()
+    {
+        if (!hasBegun || epochRun is not null || ending is not null || outcome.Task.IsCompleted || members.AreAwaited)
+        {
+            return;
+        }
+
+        Timers.Cancel("pause");
+        if (Seating.Of(seats, members.Offers) is not { } chosen)
+        {
+            Fail($"No process is left that the stages could go on in. {run.LastCheckpointSentence}");
+            return;
+        }
+
+        var before = seats;
+        seats = chosen;
+        var point = RestorePoint.Of(run, members.All, seats);
+        recorder.RollBack(point.Step);
+        run.Plan.Place([.. seats.Select(seat => members.Place(seat))]);
+        run.Meter.Meet([.. seats.Select(seat => seat.Host)]);
+        members.ReadClocks(ClockProbes, Self);
+        if (recovering is { } loss)
+        {
+            recorder.Event("recovery", Sentence(loss.Reason, point, before));
+        }
+
+        epochRun = new(run, epoch, point.Step, message => members.TellAll(seats, message), members.All.Count > 1, this);
+        members.TellHosts(new StartStages(
+            epoch, point.Step, point.Checkpoint, seats, [.. members.All.Select(host => host.Place)], point.Sources, Self), Self);
+    }
+
+    private string Sentence(string reason, RestorePoint point, IReadOnlyList<Seat> before)
+    {
+        var moved = seats.Index().Where(seat => before[seat.Index] != seat.Item)
+            .Select(seat => $"{workers.NameOf(seat.Index)} is on {members.Place(seat.Item).Node}/{seat.Item.Device} now");
+        return string.Join("; ", [$"{reason}: the run goes on after step {point.Step}, from {point.Origin}, in epoch {epoch}", .. moved]) + ".";
     }
 
     private void Started(StageStarted message)
     {
-        if (!usesControlLines)
+        if (members.HasNoLines)
         {
-            tell[message.Worker] = Sender.Tell;
+            members.All[0].Meet(message.Worker, Sender);
         }
 
-        OnComplete(started, message.Worker, message, _ => allStarted = true);
-        BeginWhenReady();
+        epochRun!.Take(message);
     }
 
-    /// <summary>A stage's first word may come over a line that this end has not been told of yet.</summary>
-    private void BeginWhenReady()
+    void IEpochEvents.Started()
     {
-        if (allStarted && tell.All(one => one is not null))
+        foreach (var host in members.Leaving)
         {
-            Begin();
+            host.Tell(new EndStages(epoch), Self);
+            members.Remove(host);
         }
+
+        recovering = null;
+        members.Seek(seats);
     }
 
-    private void Begin()
+    void IEpochEvents.Finished(string result)
     {
-        if (step == 0 && plan.Job.Evaluation.BeforeFirstStep && !stopping)
-        {
-            TellAll(new RunEvaluation(epoch, step, plan.Job.Evaluation.Batches));
-        }
-        else
-        {
-            Next();
-        }
+        recorder.Event("end", $"The run was {result} after step {recorder.LastStep}.", recorder.Final?.Loss);
+        run.Meter.WriteTrace();
+        outcome.TrySetResult(Summarize(result, null));
     }
 
-    private void Next()
+    void IEpochEvents.Failed(string sentence) => Fail(sentence);
+
+    void IEpochEvents.Suspended(long step) => Pause();
+
+    void IEpochEvents.SnapshotKept(long step) => members.TellHosts(new ForgetSnapshots(step), Self);
+
+    void IEpochEvents.NotSaved(long step, string problem) => Warn(step, problem);
+
+    void IEpochEvents.ShardsSaved(long step, IReadOnlyList<Shard> shards, string? problem)
     {
-        if (Ends)
+        var (self, store, before, of) = (Self, run.Checkpoints, run.LastCheckpoint, epoch);
+        var manifest = problem is null ? run.Plan.Manifest(step, epoch, shards, run.OptimizerAt(step)?.State) : null;
+        Task.Run(() =>
         {
-            SaveOrEnd();
-            return;
-        }
-
-        step++;
-        stepBegan = Stopwatch.GetTimestamp();
-        TellAll(new RunStep(epoch, step));
-    }
-
-    private void Commit(IReadOnlyList<StepReady> reports)
-    {
-        var norm = GradientClip.Norm(reports.SelectMany(report => report.GradientSquares));
-        var measured = Measurement.Of(plan.Stages, PassResult.Sum(reports.Select(report => report.Result)));
-        var skips = !double.IsFinite(measured.Loss) || !double.IsFinite(norm);
-        var move = Move(skips ? double.NaN : measured.Loss, reports);
-        skipsInARow = skips && move is null ? skipsInARow + 1 : 0;   // a line search that goes on elsewhere is not stuck
-        var (committed, began) = (step, stepBegan);
-        var runsNext = !Pauses && skipsInARow < MostSkipsInARow;
-        TellAll(new CommitStep(
-            epoch, step, skips ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm), runsNext, move));
-        var now = Stopwatch.GetTimestamp();
-        (step, stepBegan) = runsNext ? (step + 1, now) : (step, stepBegan);
-        var metrics = meter.Measure(committed, epoch, measured, norm, Stopwatch.GetElapsedTime(began, now).TotalSeconds, reports);   // while the stages work
-        if (runsNext)
-        {
-            recorder.Step(metrics);
-            return;
-        }
-
-        unrecorded = metrics;
-        if (skipsInARow == MostSkipsInARow)
-        {
-            Record(null);
-            Fail($"Steps {step - MostSkipsInARow + 1} to {step} all had a loss or gradient that is not a finite number; "
-                + $"a lower optimizer.learning-rate may help. {LastCheckpointSentence()}");
-        }
-        else if (AdaptationDue)
-        {
-            TellAll(new AdaptStages(epoch, step));
-        }
-        else
-        {
-            Evaluate();
-        }
-    }
-
-    /// <summary>Where L-BFGS takes the parameters: not on to a trial when they are to get another meaning, or the run ends and leaves them as its result.</summary>
-    private LbfgsMove? Move(double loss, IReadOnlyList<StepReady> reports) =>
-        AdaptationDue || Ends ? lbfgs?.Stop(loss) : lbfgs?.Decide(loss, LbfgsProducts.Sum(reports.SelectMany(report => report.Products ?? [])));
-
-    private void Adapted(IReadOnlyList<StagesAdapted> reports)
-    {
-        meter.Optimized(step, [.. reports.Select(report => report.Optimizer)]);
-        if (plan.Partition.Model.GrowsAfter(step))
-        {
-            recorder.Event("growth", $"The model has {plan.Partition.Model.At(step).ParameterCount:N0} parameters after step {step}.");
-        }
-
-        Evaluate();
-    }
-
-    private void Evaluate()
-    {
-        if (EvaluationDue && !stopping)
-        {
-            TellAll(new RunEvaluation(epoch, step, plan.Job.Evaluation.Batches));
-        }
-        else
-        {
-            Record(null);
-            AfterStep();
-        }
-    }
-
-    /// <summary>Records the last step if that has not been done.</summary>
-    private void Record(Measurement? evaluation)
-    {
-        if (unrecorded is { } metrics)
-        {
-            unrecorded = null;
-            recorder.Step(metrics with
+            if (manifest is not null)
             {
-                ValidationLoss = evaluation?.FiniteLoss,
-                ValidationAccuracy = evaluation?.Accuracy,
-                ValidationSequenceAccuracy = evaluation?.SequenceAccuracy,
-                ValidationRmse = evaluation?.Rmse,
-            });
-        }
+                return new CheckpointWritten(of, step, store.Complete(manifest, before), null);
+            }
+
+            store.Abandon(step);
+            return new CheckpointWritten(of, step, null, problem);
+        }).PipeTo(self, failure: failure => new CheckpointWritten(of, step, null, FailureSentence.Of(failure)));
     }
 
-    /// <summary>Something comes between this step's commit and the next step.</summary>
-    private bool Pauses => AdaptationDue || EvaluationDue || CheckpointDue || Ends;
-
-    private bool Ends => stopping || step >= plan.Job.Job.Steps;
-
-    /// <summary>Before all else that comes after a step: what is evaluated and saved is what the next step begins with.</summary>
-    private bool AdaptationDue => plan.Partition.Model is var model && (model.GrowsAfter(step) || model.AdaptsAfter(step));
-
-    private bool EvaluationDue => plan.Job.Evaluation.Every is > 0 and var every && (step % every == 0 || step >= plan.Job.Job.Steps);
-
-    private bool CheckpointDue => plan.Job.Checkpoint.Every is > 0 and var every && step % every == 0;
-
-    private void Evaluated(IReadOnlyList<EvaluationDone> reports)
+    /// <summary>A checkpoint that was complete when its epoch ended is one all the same.</summary>
+    private void Written(CheckpointWritten message)
     {
-        meter.Optimized(step, [.. reports.Select(report => report.Optimizer)]);
-        var measured = Measurement.Of(plan.Stages, PassResult.Sum(reports.Select(report => report.Result)), plan.Job.Evaluation.Batches);
-        Record(measured);
-        recorder.Evaluation(measured);
-        AfterStep();
-    }
-
-    private void AfterStep()
-    {
-        if (CheckpointDue && step > lastSaved)
+        if (message.Path is { } path)
         {
-            Save();
+            run.Saved(message.Step, path);
+            recorder.Event("checkpoint", $"Checkpoint of step {message.Step}.", path: path);
         }
         else
         {
-            Next();
+            Warn(message.Step, message.Problem!);
+        }
+
+        if (message.Epoch == epoch)
+        {
+            epochRun?.Written(message.Step, message.Problem);
         }
     }
 
-    private void SaveOrEnd()
+    private void Warn(long step, string problem) =>
+        recorder.Event("warning", $"The checkpoint of step {step} could not be written, and the run goes on: {problem} {run.LastCheckpointSentence}");
+
+    private void Failed(StageFailed message)
     {
-        if (step > lastSaved && step > 0)
+        var sentence = $"{Capital(workers.NameOf(message.Worker))} failed while {message.Doing}: {message.Reason}";
+        // What happens again at the same place will happen a third time; in one process, where nothing can be lost on its way, the second.
+        if (members.HasNoLines || epochRun!.Step <= lostAt)
         {
-            Save();
+            Fail(sentence);
         }
         else
         {
-            Finish(stopping && step < plan.Job.Job.Steps ? "interrupted" : "completed");
+            Recover(sentence);
         }
     }
 
-    private void Save() => TellAll(new SaveShard(epoch, step, checkpoints.Begin(step)));
-
-    private void Saved(IReadOnlyList<ShardSaved> shards)
+    private void Lost(RunHost? host, string reason)
     {
-        meter.Optimized(step, [.. shards.Select(saved => saved.Optimizer)]);
-        lastCheckpoint = checkpoints.Complete(plan.Manifest(step, epoch, [.. shards.Select(saved => saved.Shard).OfType<Shard>()], lbfgs?.State), lastCheckpoint);
-        lastSaved = step;
-        recorder.Event("checkpoint", $"Checkpoint of step {step}.", path: lastCheckpoint);
-        Next();
+        if (host is null)
+        {
+            return;
+        }
+
+        members.Remove(host);
+        var held = string.Join(", ", seats.Index().Where(seat => seat.Item.Host == host.Number).Select(seat => workers.NameOf(seat.Index)));
+        var sentence = $"The node {host.Node} was lost{(held.Length > 0 ? $", and with it {held}" : "")}: {reason}";
+        if (ending is not null)
+        {
+            AnswerWhenEnded();
+        }
+        else if (epochRun is not null)
+        {
+            Recover(sentence);
+        }
+        else
+        {
+            recorder.Event("fault", sentence);
+            BeginWhenTied();
+            SeatWhenPaused();
+        }
     }
 
-    /// <summary>Asks the hosts only when nothing has been reported for long: a stage inside an operator reads no mailbox, its host does.</summary>
+    /// <summary>Goes on from what is left.</summary>
+    private void Recover(string sentence)
+    {
+        if (outcome.Task.IsCompleted || ending is not null)
+        {
+            return;
+        }
+
+        recorder.Event("fault", sentence);
+        lossesInARow = epochRun!.Step <= lostAt ? lossesInARow + 1 : 0;
+        lostAt = Math.Max(lostAt, epochRun.Step);
+        if (lossesInARow == MostLossesInARow)
+        {
+            Fail($"The run has come to step {lostAt} {MostLossesInARow + 1} times and no further; the last time: {sentence} {run.LastCheckpointSentence}");
+            return;
+        }
+
+        recovering = (Stopwatch.GetTimestamp(), "After a loss");
+        Pause();
+    }
+
+    private void LoseSilent()
+    {
+        foreach (var host in members.All.Where(host => host.IsAwaited).ToArray())
+        {
+            members.Remove(host);
+            recorder.Event("fault", $"The node {host.Node} has not ended its stages within {PauseLimit.TotalSeconds:F0} s; the run goes on without it.");
+        }
+
+        SeatWhenPaused();
+    }
+
+    private void Leaves(RunHost? host)
+    {
+        if (host is null || host.IsLeaving)
+        {
+            return;
+        }
+
+        host.IsLeaving = true;
+        if (members.Offers.All(offer => offer.Devices.Count == 0))
+        {
+            recorder.Event("warning", $"The node {host.Node} leaves, and no other is there: the run ends after this step.");
+            run.IsStopping = true;
+            return;
+        }
+
+        Move($"The node {host.Node} leaves");
+    }
+
+    private void Joined(HostJoined message)
+    {
+        members.Joined(message);
+        if (message.Host is { } host)
+        {
+            recorder.Event("join", $"The node {host.Node} has joined the run.");
+        }
+    }
+
+    /// <summary>At the end of the step under way, without losing one.</summary>
+    private void Move(string reason)
+    {
+        recovering = (Stopwatch.GetTimestamp(), reason);
+        epochRun?.Suspend();
+    }
+
+    /// <summary>Asks the processes only when nothing has been reported for long: a stage inside an operator reads no mailbox, its host does.</summary>
     private void LookForStall()
     {
-        if (Stopwatch.GetElapsedTime(lastReport) > StallWatch.Shortest)
+        if (epochRun is not null && Stopwatch.GetElapsedTime(epochRun.LastReport) > StallWatch.Shortest)
         {
             descriptions.Clear();
-            TellHosts(new DescribeStages());
+            members.TellHosts(new DescribeStages(), Self);
         }
     }
 
     private void Described(StagesDescribed message)
     {
         descriptions.AddRange(message.Workers);
-        if (descriptions.Count == workers.Count && stallWatch.Look(meter.TypicalAction, [.. descriptions.OrderBy(one => one.Worker)]) is { } stall)
+        if (descriptions.Count == workers.Count && stallWatch.Look(run.Meter.TypicalAction, [.. descriptions.OrderBy(one => one.Worker)]) is { } stall)
         {
             recorder.Event("warning", stall);
         }
@@ -366,50 +411,16 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
     }
 
-    /// <summary>By its line's socket the end of a process is noticed too, long before the cluster removes it.</summary>
-    private void TieControlLine(int host, Guid run, ITensorPlane plane)
-    {
-        var self = Self;
-        var line = new ControlLine(
-            new((ExtendedActorSystem)Context.System), (_, report) => self.Tell(report), reason => self.Tell(new HostLost(host, reason)));
-        plane.DialAsync(hosts[host].Address!, new(run, epoch, LinkName.Coordinator, hosts[host].Workers.Min()), line, CancellationToken.None).PipeTo(
-            self,
-            success: link => new ControlLineTied(host, line, link),
-            failure: failure => new HostLost(host, FailureSentence.Of(failure)));
-    }
-
-    private void Tied(ControlLineTied message)
-    {
-        controlLines.Add(message.Link);
-        var (line, link) = (message.Line, message.Link);
-        foreach (var worker in hosts[message.Host].Workers)
-        {
-            tell[worker] = order => line.Send(link, epoch, worker, order);
-        }
-
-        BeginWhenReady();
-    }
-
-    private void Lost(IActorRef host, string reason)
-    {
-        if (ending is null && hosts.FirstOrDefault(one => one.Host.Equals(host)) is { } lost)
-        {
-            Fail($"The node {lost.Node} was lost, and with it {string.Join(", ", lost.Workers.Select(workers.NameOf))}: {reason}");
-        }
-
-        Ended(host);
-    }
-
     private void Fail(string sentence)
     {
         // The outcome first: what failed may be the disk that the records go to.
         if (outcome.TrySetResult(Summarize("failed", sentence)))
         {
-            epoch++;   // what the stages still say counts no more
+            (epochRun, epoch) = (null, epoch + 1);   // what the stages still say counts no more
             try
             {
                 recorder.Event("fault", sentence);
-                meter.WriteTrace();
+                run.Meter.WriteTrace();
             }
             catch (IOException)
             {
@@ -418,69 +429,39 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
     }
 
-    private void Finish(string result)
-    {
-        recorder.Event("end", $"The run was {result} after step {recorder.LastStep}.", recorder.Final?.Loss);
-        meter.WriteTrace();
-        outcome.TrySetResult(Summarize(result, null));
-    }
-
     private RunSummary Summarize(string result, string? failure) =>
-        recorder.Summarize(plan, result, failure, Stopwatch.GetElapsedTime(runBegan), lastCheckpoint);
+        recorder.Summarize(run.Plan, result, failure, Stopwatch.GetElapsedTime(runBegan), run.LastCheckpoint);
 
     private void End()
     {
-        ending = Sender;
+        (ending, epochRun) = (Sender, null);
         epoch++;
-        TellHosts(new EndStages(epoch));
+        members.TellHosts(new EndStages(epoch), Self);
         AnswerWhenEnded();
     }
 
-    private void Ended(IActorRef host)
+    private void Ended(RunHost? host)
     {
-        endedHosts.Add(host);
+        if (host is not null)
+        {
+            members.Remove(host);
+        }
+
         AnswerWhenEnded();
     }
 
     private void AnswerWhenEnded()
     {
-        if (ending is not null && endedHosts.Count == hosts.Count)
+        if (ending is not null && members.All.Count == 0)
         {
             ending.Tell(RunEnded.Instance);
         }
     }
 
-    private string LastCheckpointSentence() => lastCheckpoint is null ? "There is no checkpoint yet." : $"The last checkpoint is {lastCheckpoint}.";
-
-    private void TellAll(IControlMessage message)
-    {
-        foreach (var one in tell)
-        {
-            one!(message);
-        }
-    }
-
-    private void TellHosts(object message)
-    {
-        foreach (var host in hosts)
-        {
-            host.Host.Tell(message);
-        }
-    }
-
-    private void OnComplete<T>(Reports<T> reports, int worker, T report, Action<IReadOnlyList<T>> then)
-        where T : class
-    {
-        lastReport = Stopwatch.GetTimestamp();
-        if (reports.Complete(worker, report, out var all))
-        {
-            then(all);
-        }
-    }
-
     private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
 
-    private sealed record ControlLineTied(int Host, ControlLine Line, ITensorLink Link);
+    private sealed record PauseLate(long Epoch);
 
-    private sealed record HostLost(int Host, string Reason);
+    /// <param name="Path">Of the whole checkpoint; null where there is a problem.</param>
+    private sealed record CheckpointWritten(long Epoch, long Step, string? Path, string? Problem);
 }

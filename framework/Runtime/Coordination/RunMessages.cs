@@ -1,17 +1,21 @@
-using Akka.Actor;
+using Pipeline.Runtime.Stages;
 using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Coordination;
 
 /// <summary>Start the stages and train.</summary>
-/// <param name="Run">The run's secret.</param>
-/// <param name="Plane">This process's end of the tensor plane; null where all workers are in this process.</param>
-internal sealed record StartRun(Guid Run, IReadOnlyList<HostedWorkers> Hosts, ITensorPlane? Plane);
+/// <param name="Hosts">The processes that the run begins with.</param>
+/// <param name="Seats">By worker.</param>
+internal sealed record StartRun(IReadOnlyList<PreparedHost> Hosts, IReadOnlyList<Seat> Seats);
 
-/// <summary>A process that is ready to start its workers.</summary>
-/// <param name="Node">Its name.</param>
-/// <param name="Address">Where it listens for links; null where all workers are in one process.</param>
-internal sealed record HostedWorkers(IActorRef Host, string Node, IReadOnlyList<int> Workers, PlaneAddress? Address);
+/// <summary>The coordinator's line to a process is there.</summary>
+internal sealed record HostTied(int Host, ControlLine Line, ITensorLink Link);
+
+/// <summary>A process of the run is gone, or was not there.</summary>
+internal sealed record HostLost(int Host, string Reason);
+
+/// <summary>Another process is ready to take part, or none was found.</summary>
+internal sealed record HostJoined(PreparedHost? Host);
 
 /// <summary>End the run cleanly after the step under way.</summary>
 internal sealed class StopRun

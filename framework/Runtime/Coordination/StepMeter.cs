@@ -17,20 +17,21 @@ internal sealed class StepMeter(TrainingPlan plan)
     /// <summary>The median of the last step's actions.</summary>
     public TimeSpan TypicalAction { get; private set; }
 
-    /// <summary>Who runs the workers; before anything else.</summary>
-    public void Meet(IReadOnlyList<HostedWorkers> hosts)
+    /// <summary>Who runs the workers, at the beginning of an epoch.</summary>
+    /// <param name="hosts">By worker, the number of its process.</param>
+    public void Meet(IReadOnlyList<int> hosts)
     {
-        clocks = new(hosts.Count);
-        foreach (var (index, host) in hosts.Index())
-        {
-            foreach (var worker in host.Workers)
-            {
-                hostOf[worker] = index;
-            }
-        }
+        clocks = new(hosts.Max() + 1);
+        hosts.ToArray().CopyTo(hostOf, 0);
     }
 
-    public void Answered(ClockRead message) => clocks.Answered(message.Host, message.AskedAt, message.Ticks);
+    public void Answered(ClockRead message)
+    {
+        if (hostOf.Contains(message.Host))
+        {
+            clocks.Answered(message.Host, message.AskedAt, message.Ticks);
+        }
+    }
 
     /// <param name="measured">Of the step's batch.</param>
     /// <param name="seconds">From the step's start until all were ready.</param>

@@ -1,7 +1,6 @@
 using Akka.Actor;
 using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Stages;
-using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Evaluation;
 
@@ -44,7 +43,7 @@ internal sealed class EvaluationActor : ReceiveActor, IWithTimers
                 Fail(stall);
             }
         });
-        host.Tell(new StartStages(Epoch, 0, Guid.Empty, new PlaneAddress?[workers.Count], Self));
+        host.Tell(StartStages.Alone(Epoch, 0, Enumerable.Repeat("", workers.Count), Self));
 
         void Fail(string sentence) => outcome.TrySetException(new StageException(sentence));
     }

@@ -107,7 +107,7 @@ public sealed class EvaluationRun : IDisposable
     {
         var system = ActorSystem.Create("pipeline", TrainingRun.Settings());
         system.ActorOf(FrameReaper.Props());
-        var host = system.ActorOf(StageHostActor.Props(new(plan, devices.Index().ToDictionary(entry => entry.Index, entry => entry.Item), CreateExecutor, null)), "host");
+        var host = system.ActorOf(StageHostActor.Props(new(plan, devices.Index().ToDictionary(entry => entry.Index, entry => entry.Item), (_, worker, stage, device) => CreateExecutor(worker, stage, device))), "host");
         var outcome = new TaskCompletionSource<PassResult>(TaskCreationOptions.RunContinuationsAsynchronously);
         system.ActorOf(EvaluationActor.Props(plan, host, batches, outcome), "coordinator");
         try

@@ -53,7 +53,7 @@ internal sealed class RingActor : ReceiveActor
         }
         catch (Exception failure)
         {
-            setup.Coordinator.Tell(new StageFailed(epoch, setup.Worker, "exchanging gradients with the other replicas", FailureSentence.Of(failure)));
+            setup.Report(new StageFailed(epoch, setup.Worker, "exchanging gradients with the other replicas", FailureSentence.Of(failure)));
             return true;
         }
     }
@@ -111,7 +111,7 @@ internal sealed class RingActor : ReceiveActor
         if (inbox.Take(frame, epoch, step, IsExpected) is { } reason)
         {
             frame.Dispose();
-            setup.Coordinator.Tell(new FrameRefused(setup.Worker, reason));
+            setup.Report(new FrameRefused(setup.Worker, reason));
             return;
         }
 

@@ -1,4 +1,4 @@
-using Akka.Actor;
+using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Stages;
 using static TorchSharp.torch;
 
@@ -6,8 +6,8 @@ namespace Pipeline.Runtime.Replicas;
 
 /// <summary>All that a ring actor is given.</summary>
 /// <param name="Device">Of its worker: sums are made there.</param>
-/// <param name="Coordinator">Gets what goes wrong.</param>
-internal sealed record RingSetup(StagePlan Plan, int Worker, Device Device, IActorRef Coordinator)
+/// <param name="Report">Tells the coordinator what goes wrong.</param>
+internal sealed record RingSetup(StagePlan Plan, int Worker, Device Device, Action<IControlMessage> Report)
 {
     public Ring Ring => new(Plan.Workers.Replicas, Plan.Workers.ReplicaOf(Worker));
 

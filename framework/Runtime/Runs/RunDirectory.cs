@@ -119,7 +119,8 @@ public sealed class RunDirectory : IDisposable
         }
     }
 
-    private void CutMetrics(long lastStep)
+    /// <summary>Leaves the metrics of no later step.</summary>
+    public void CutMetrics(long lastStep)
     {
         if (File.Exists(Metrics))
         {

@@ -8,12 +8,10 @@ namespace Pipeline.Runtime.Runs;
 internal sealed class RunRecorder : IDisposable
 {
     private readonly RunDirectory directory;
-    private readonly StreamWriter metrics;
     private readonly StreamWriter events;
     private readonly IRunObserver observer;
-    private readonly List<double> stepSeconds = [];
-    private readonly List<double> tokensPerSecond = [];
-    private readonly List<double> bubbles = [];
+    private readonly List<StepMetrics> steps = [];   // without their stages
+    private StreamWriter metrics;
 
     public RunRecorder(RunDirectory directory, IRunObserver observer, long step)
     {
@@ -27,28 +25,35 @@ internal sealed class RunRecorder : IDisposable
     /// <summary>The last committed step.</summary>
     public long LastStep { get; private set; }
 
-    public double? FirstLoss { get; private set; }
+    public double? FirstLoss => steps.Find(step => step.Loss is not null)?.Loss;
 
     /// <summary>The last step that was not skipped.</summary>
-    public StepMetrics? Final { get; private set; }
+    public StepMetrics? Final => steps.FindLast(step => step.Loss is not null);
 
     /// <summary>The last step after which there was an evaluation with a finite loss.</summary>
-    public StepMetrics? FinalEvaluated { get; private set; }
+    public StepMetrics? FinalEvaluated => steps.FindLast(step => step.ValidationLoss is not null);
 
-    public long SkippedSteps { get; private set; }
+    public long SkippedSteps => steps.LongCount(step => step.Skipped);
 
     public void Step(StepMetrics step)
     {
         metrics.WriteLine(JsonSerializer.Serialize(step, RunDirectory.Json));
         LastStep = step.Step;
-        FirstLoss ??= step.Loss;
-        Final = step.Loss is null ? Final : step;
-        FinalEvaluated = step.ValidationLoss is null ? FinalEvaluated : step;
-        SkippedSteps += step.Skipped ? 1 : 0;
-        stepSeconds.Add(step.StepSeconds);
-        tokensPerSecond.Add(step.TokensPerSecond);
-        bubbles.Add(step.Bubble);
+        steps.Add(step with { Stages = [] });
         observer.Step(step);
+    }
+
+    /// <summary>The run goes on after an earlier step: what was of later ones is cut from the metrics.</summary>
+    public void RollBack(long step)
+    {
+        if (step < LastStep)
+        {
+            metrics.Dispose();
+            directory.CutMetrics(step);
+            metrics = Append(directory.Metrics);
+            LastStep = step;
+            steps.RemoveAll(one => one.Step > step);
+        }
     }
 
     /// <summary>An evaluation after the last step.</summary>
@@ -94,9 +99,9 @@ internal sealed class RunRecorder : IDisposable
         plan.Partition.Model.At(LastStep).ParameterCount,
         SkippedSteps,
         time.TotalSeconds,
-        Median(stepSeconds),
-        Median(tokensPerSecond),
-        Median(bubbles),
+        Median(steps.Select(step => step.StepSeconds)),
+        Median(steps.Select(step => step.TokensPerSecond)),
+        Median(steps.Select(step => step.Bubble)),
         plan.Directory.Root,
         checkpoint,
         plan.Summaries);
@@ -134,7 +139,7 @@ internal sealed class RunRecorder : IDisposable
 
     private static StreamWriter Append(string path) => new(path, append: true) { AutoFlush = true };
 
-    private static double? Median(List<double> values) => values.Count == 0
+    private double? Median(IEnumerable<double> values) => steps.Count == 0
         ? null
-        : values.Order().Skip((values.Count - 1) / 2).Take(2 - (values.Count % 2)).Average();
+        : values.Order().Skip((steps.Count - 1) / 2).Take(2 - (steps.Count % 2)).Average();
 }

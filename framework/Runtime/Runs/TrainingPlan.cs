@@ -206,6 +206,9 @@ public sealed class TrainingPlan : IDisposable
         CheckInstructions();
     }
 
+    /// <summary>Workers have moved.</summary>
+    internal void Place(IReadOnlyList<WorkerPlace> places) => Places = places;
+
     /// <summary>A tokenizer is the one that the run's data are read with.</summary>
     private bool IsTheRuns(string tokenizer)
     {

@@ -2,7 +2,6 @@ using Akka.Actor;
 using Akka.Configuration;
 using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Stages;
-using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Runs;
 
@@ -17,17 +16,17 @@ public static class TrainingRun
     /// <param name="stop">Ends the run cleanly after the step under way, with a checkpoint.</param>
     /// <returns>What came of it; failures too.</returns>
     public static Task<RunSummary> RunAsync(TrainingPlan plan, IRunObserver observer, CancellationToken stop) =>
-        RunAsync(plan, plan.Stages.CreateExecutor, observer, stop);
+        RunAsync(plan, (stages, worker, stage, device) => stages.CreateExecutor(worker, stage, device), observer, stop);
 
     /// <summary>The same with other mathematics: stand-ins that measure the runtime, or that fail at a chosen place.</summary>
     internal static async Task<RunSummary> RunAsync(TrainingPlan plan, CreateExecutor createExecutor, IRunObserver observer, CancellationToken stop)
     {
         var system = ActorSystem.Create("pipeline", Settings());
-        var devices = plan.Devices.Index().ToDictionary(entry => entry.Index, entry => entry.Item);
-        var host = system.ActorOf(StageHostActor.Props(new(plan.Stages, devices, createExecutor, null)), "host");
+        var host = system.ActorOf(
+            RunHostActor.Props(new(0, Guid.Empty, (_, step, checkpoint) => plan.Stages.At(step, checkpoint), createExecutor, _ => { }, null)), "host");
         try
         {
-            return await RunAsync(system, plan, [new(host, Environment.MachineName, [.. devices.Keys], null)], Guid.Empty, null, observer, stop);
+            return await RunAsync(system, plan, Alone(plan, host), new(Guid.Empty, null, null, 0), observer, stop);
         }
         finally
         {
@@ -35,24 +34,26 @@ public static class TrainingRun
         }
     }
 
-    /// <summary>Trains through workers that are ready to start in other processes, or in this one.</summary>
-    /// <param name="run">The run's secret.</param>
-    /// <param name="plane">This process's end of the tensor plane; null where all workers are in this process.</param>
+    /// <summary>All workers in one process, on the plan's devices.</summary>
+    internal static StartRun Alone(TrainingPlan plan, IActorRef host)
+    {
+        string[] devices = [.. plan.Devices.Select(device => device.ToString())];
+        return new(
+            [new(0, host, Environment.MachineName, Environment.ProcessId, [.. devices.Distinct()], null)], [.. devices.Select(device => new Seat(0, device))]);
+    }
+
+    /// <summary>Trains through processes that are ready to start their workers.</summary>
+    /// <param name="start">What the run begins with.</param>
+    /// <param name="members">None of them in it yet.</param>
     internal static async Task<RunSummary> RunAsync(
-        ActorSystem system,
-        TrainingPlan plan,
-        IReadOnlyList<HostedWorkers> hosts,
-        Guid run,
-        ITensorPlane? plane,
-        IRunObserver observer,
-        CancellationToken stop)
+        ActorSystem system, TrainingPlan plan, StartRun start, RunMembers members, IRunObserver observer, CancellationToken stop)
     {
         plan.Directory.Open(Core.Configuration.SettingsWriter.Write(plan.Job), plan.Schedule.ToCsv(), plan.Resumed?.Manifest.Step);
         using var recorder = new RunRecorder(plan.Directory, observer, plan.Resumed?.Manifest.Step ?? 0);
         var outcome = new TaskCompletionSource<RunSummary>(TaskCreationOptions.RunContinuationsAsynchronously);
         system.ActorOf(FrameReaper.Props());
-        var coordinator = system.ActorOf(CoordinatorActor.Props(plan, recorder, outcome), "coordinator");
-        coordinator.Tell(new StartRun(run, hosts, plane));
+        var coordinator = system.ActorOf(CoordinatorActor.Props(plan, recorder, members, outcome), "coordinator");
+        coordinator.Tell(start);
         await using var registration = stop.Register(() => coordinator.Tell(StopRun.Instance));
         try
         {

@@ -54,5 +54,20 @@ internal sealed class CarryExchange(
         return null;
     }
 
+    /// <summary>Gives the first stage what all micro-batches carry.</summary>
+    /// <returns>What is missing; null when it has everything.</returns>
+    public FrameKey? RefreshAll(long step)
+    {
+        foreach (var microBatch in missing.Order().ToArray())
+        {
+            if (Refresh(step, PipelineAction.Forward(0, microBatch)) is { } absent)
+            {
+                return absent;
+            }
+        }
+
+        return null;
+    }
+
     private static FrameKey KeyOf(long step, int microBatch) => new(step, FrameKind.Carry, 0, microBatch);
 }

@@ -1,16 +1,49 @@
 using Akka.Actor;
 using Pipeline.Runtime.Cluster;
+using Pipeline.Runtime.Recovery;
 using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Stages;
 
-// From the coordinator to the host of a process's workers.
+// From the coordinator to a process of the run.
+
+/// <summary>Await the coordinator's link, which bears this process's number; another one's is closed.</summary>
+internal sealed record MeetCoordinator(long Epoch) : IControlMessage;
+
+/// <summary>End the stages of older epochs, whatever they are at; answered with <see cref="StagesPaused"/>. Snapshots stay.</summary>
+internal sealed record PauseStages(long Epoch) : IControlMessage;
 
 /// <summary>Start this process's workers and link them to the others.</summary>
 /// <param name="Step">The last step that the stages are to hold.</param>
-/// <param name="Run">The run's secret: who does not know it gets no link.</param>
-/// <param name="Addresses">By worker, where its process listens for links; null where all are in one process.</param>
-internal sealed record StartStages(long Epoch, long Step, Guid Run, IReadOnlyList<PlaneAddress?> Addresses, IActorRef Coordinator) : IControlMessage;
+/// <param name="Checkpoint">The folder that they get it from; null where they come from snapshots, or begin anew.</param>
+/// <param name="Seats">By worker.</param>
+/// <param name="Hosts">All processes of the run, also those without a worker.</param>
+/// <param name="Sources">By worker, the number of the process that has its snapshot of the step; null where that is not needed.</param>
+/// <param name="Coordinator">Gets the reports where the process has no link to it.</param>
+internal sealed record StartStages(
+    long Epoch,
+    long Step,
+    string? Checkpoint,
+    IReadOnlyList<Seat> Seats,
+    IReadOnlyList<HostPlace> Hosts,
+    IReadOnlyList<int>? Sources,
+    IActorRef Coordinator) : IControlMessage
+{
+    /// <summary>For a run that has this process alone.</summary>
+    /// <param name="devices">By worker.</param>
+    public static StartStages Alone(long epoch, long step, IEnumerable<string> devices, IActorRef coordinator) =>
+        new(epoch, step, null, [.. devices.Select(device => new Seat(0, device))], [new(0, null)], null, coordinator);
+}
+
+/// <summary>Where a worker is.</summary>
+/// <param name="Host">The process's number in the run.</param>
+internal readonly record struct Seat(int Host, string Device);
+
+/// <param name="Address">Where the process listens for links; null where all of the run is in one process.</param>
+internal sealed record HostPlace(int Number, PlaneAddress? Address);
+
+/// <summary>Snapshots of older steps are not needed any more.</summary>
+internal sealed record ForgetSnapshots(long Before) : IControlMessage;
 
 /// <summary>Say what the workers are doing; answered with <see cref="StagesDescribed"/>.</summary>
 internal sealed record DescribeStages : IControlMessage;
@@ -19,11 +52,15 @@ internal sealed record DescribeStages : IControlMessage;
 /// <param name="AskedAt">Stopwatch ticks of the asker.</param>
 internal sealed record ReadClock(int Host, long AskedAt) : IControlMessage;
 
-/// <summary>End the workers and the host; answered with <see cref="StagesEnded"/>.</summary>
+/// <summary>End the workers and whoever holds them.</summary>
 /// <param name="Epoch">A newer one: what is under way counts no more.</param>
 internal sealed record EndStages(long Epoch) : IControlMessage;
 
-// From a host to the coordinator.
+// From a process of the run to the coordinator.
+
+/// <summary>No stage of an older epoch is left here.</summary>
+/// <param name="Held">What can be gone on from.</param>
+internal sealed record StagesPaused(long Epoch, int Host, IReadOnlyList<HeldSnapshot> Held) : IControlMessage;
 
 internal sealed record StagesDescribed(IReadOnlyList<StageDescription> Workers) : IControlMessage;
 
@@ -36,5 +73,10 @@ internal sealed record ClockRead(int Host, long AskedAt, long Ticks) : IControlM
 
 internal sealed record StagesEnded : IControlMessage;
 
-/// <summary>A worker of this process hears nothing more from a peer.</summary>
-internal sealed record LinkLost(long Epoch, int Worker, int Peer, string Reason) : IControlMessage;
+/// <summary>The process is to end, and its workers are to go on elsewhere.</summary>
+internal sealed record HostLeaves(int Host) : IControlMessage;
+
+/// <summary>The epoch cannot go on without a link.</summary>
+/// <param name="What">Such as <c>stage 1 has lost its link to stage 2</c>.</param>
+/// <param name="Reason">One sentence.</param>
+internal sealed record LinkLost(long Epoch, string What, string Reason) : IEpochReport;

@@ -91,6 +91,9 @@ public interface IStageExecutor : IDisposable
     /// one's to save.</summary>
     IReadOnlyList<(string Name, Tensor Value)> State();
 
+    /// <summary>All that <see cref="Restore"/> asks for, on this replica: of several tensors with one name, which are copies of one another, each.</summary>
+    IReadOnlyList<(string Name, Tensor Value)> WholeState();
+
     /// <summary>Has <paramref name="read"/> fill every parameter, tied copies too, and all optimizer state in place.</summary>
     void Restore(Action<string, Tensor> read);
 }

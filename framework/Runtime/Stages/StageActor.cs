@@ -1,13 +1,12 @@
 using System.Diagnostics;
 using Akka.Actor;
 using Pipeline.Core.Schedules;
-using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Coordination;
+using Pipeline.Runtime.Recovery;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.TensorPlane;
 using Pipeline.Tensors.Devices;
-using Pipeline.Tensors.SafeTensors;
 using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Stages;
@@ -25,10 +24,10 @@ internal sealed class StageActor : ReceiveActor
     private readonly CarryExchange carries;
     private readonly ReplicaExchange replicas;
     private readonly StageClock clock;
-    private IReadOnlyList<ITensorLink?> links = [];
-    private Action<IControlMessage> report = _ => { };
+    private readonly StateCopier copier;
+    private StartStage? started;
     private StagePass? pass;
-    private SaveShard? waitingSave;
+    private CopyState? copy;   // to be made before anything else happens
     private long epoch;
     private long lastCommitted;
     private bool isQuiet;
@@ -40,6 +39,7 @@ internal sealed class StageActor : ReceiveActor
         ties = new(setup, executors, inbox, clock, (key, tensor) => Send(key, [tensor]));
         carries = new(setup, executors, inbox, Send);
         replicas = new(setup, executors);
+        copier = new(setup, executors);
         Receive<StartStage>(Start);
         Receive<RunStep>(message => message.Epoch == epoch, message =>
         {
@@ -58,7 +58,12 @@ internal sealed class StageActor : ReceiveActor
             Begin(StagePass.Growing(message.Step));
         });
         Receive<CommitStep>(message => message.Epoch == epoch, Commit);
-        Receive<SaveShard>(message => message.Epoch == epoch, Save);
+        Receive<CopyState>(message => message.Epoch == epoch, message =>
+        {
+            CheckCommitted(message.Step);
+            copy = message;
+            Continue();
+        });
         Receive<Credit>(message => message.Epoch == epoch, message =>
         {
             credits[(message.Kind, message.Stage)]++;
@@ -83,8 +88,8 @@ internal sealed class StageActor : ReceiveActor
         }
         catch (Exception failure)
         {
-            (pass, waitingSave) = (null, null);
-            report(new StageFailed(epoch, setup.Worker, setup.Status.ToString(), FailureSentence.Of(failure)));
+            (pass, copy) = (null, null);
+            Report(new StageFailed(epoch, setup.Worker, setup.Status.ToString(), FailureSentence.Of(failure)));
             return true;
         }
     }
@@ -104,7 +109,7 @@ internal sealed class StageActor : ReceiveActor
     {
         isQuiet = true;
         epoch = message.Epoch;
-        (pass, waitingSave) = (null, null);
+        (pass, copy) = (null, null);
         inbox.Clear();
         setup.Status.Set("stopped");
         Context.Parent.Tell(new StageQuiet());
@@ -112,7 +117,7 @@ internal sealed class StageActor : ReceiveActor
 
     private void Start(StartStage message)
     {
-        (epoch, lastCommitted, links, report) = (message.Epoch, message.Step, message.Links, message.Report);
+        (epoch, lastCommitted, started) = (message.Epoch, message.Step, message);
         foreach (var ((kind, stage), count) in setup.Credits.Where(edge => setup.Holds(new HandOver(edge.Key.Kind, edge.Key.Stage, 0).Sender)))
         {
             credits[(FrameKey.KindOf(kind, PassKind.Training), stage)] = count;
@@ -126,11 +131,15 @@ internal sealed class StageActor : ReceiveActor
 
         foreach (var stage in setup.Stages)
         {
-            executors.Add(stage, setup.CreateExecutor(setup.Worker, stage, setup.Device));
+            executors.Add(stage, setup.CreateExecutor(setup.Plan, setup.Worker, stage, setup.Device));
+            if (message.From is { } snapshot)
+            {
+                executors[stage].Restore(snapshot.ReadInto);
+            }
         }
 
         setup.Status.Set("ready");
-        report(new StageStarted(epoch, setup.Worker));
+        Report(new StageStarted(epoch, setup.Worker));
     }
 
     private void Begin(StagePass next)
@@ -150,7 +159,7 @@ internal sealed class StageActor : ReceiveActor
         if (inbox.Take(frame, epoch, lastCommitted, IsExpected) is { } reason)
         {
             frame.Dispose();
-            report(new FrameRefused(setup.Worker, reason));
+            Report(new FrameRefused(setup.Worker, reason));
             return;
         }
 
@@ -183,17 +192,17 @@ internal sealed class StageActor : ReceiveActor
         }
 
         clock.EndBetween();
-        if (waitingSave is { } save && replicas.IsFresh)
-        {
-            Save(save);
-        }
-
         Continue();
     }
 
     /// <summary>Runs whatever has its inputs, until something is missing.</summary>
     private void Continue()
     {
+        if (copy is not null && !CopyNow(copy))
+        {
+            return;
+        }
+
         while (pass is { } current && setup.Fence.Epoch == epoch && Refresh(current))
         {
             if (current.Next is not { } action)
@@ -310,7 +319,9 @@ internal sealed class StageActor : ReceiveActor
         LinkTo(key.Stage).Send(frame);
     }
 
-    private ITensorLink LinkTo(int stage) => links[setup.WorkerOf(stage)]!;
+    private ITensorLink LinkTo(int stage) => started!.Links[setup.WorkerOf(stage)]!;
+
+    private void Report(IControlMessage message) => started?.Report(message);
 
     private void End(StagePass current)
     {
@@ -328,7 +339,7 @@ internal sealed class StageActor : ReceiveActor
             }
 
             setup.Status.Set("ready");
-            report(new EvaluationDone(epoch, current.Step, setup.Worker, TakeResult(), clock.TakeOptimizer()));
+            Report(new EvaluationDone(epoch, current.Step, setup.Worker, TakeResult(), clock.TakeOptimizer()));
         }
         else if (HasTiedGradients(current) && HasSums())
         {
@@ -339,7 +350,7 @@ internal sealed class StageActor : ReceiveActor
             var result = TakeResult();
             clock.EndBetween();
             setup.Status.Set("waiting for the commit of the step");
-            report(new StepReady(epoch, current.Step, setup.Worker, squares, result, clock.TakeTimes(), products));
+            Report(new StepReady(epoch, current.Step, setup.Worker, squares, result, clock.TakeTimes(), products));
         }
     }
 
@@ -363,7 +374,7 @@ internal sealed class StageActor : ReceiveActor
         }
 
         setup.Status.Set("ready");
-        report(new StagesAdapted(epoch, done.Step, setup.Worker, clock.TakeOptimizer()));
+        Report(new StagesAdapted(epoch, done.Step, setup.Worker, clock.TakeOptimizer()));
     }
 
     private bool HasSums()
@@ -462,29 +473,24 @@ internal sealed class StageActor : ReceiveActor
         }
     }
 
-    private void Save(SaveShard message)
+    /// <summary>As soon as all that the stages have is of the last commit.</summary>
+    /// <returns>False while something is missing.</returns>
+    private bool CopyNow(CopyState order)
     {
-        CheckCommitted(message.Step);
-        if (!replicas.IsFresh)
+        var missing = ties.Refresh(lastCommitted, null) ?? carries.RefreshAll(lastCommitted);
+        if (!replicas.IsFresh || missing is not null)
         {
-            waitingSave = message;
-            Wait("waiting for the other replicas' parameters before saving", null, null);
-            return;
+            Wait("waiting before copying its state", null, missing);
+            return false;
         }
 
-        waitingSave = null;
-        setup.Status.Set("saving");
-        using var scope = NewDisposeScope();
-        var state = executors.Values.SelectMany(executor => executor.State()).ToArray();
-        Shard? shard = null;
-        if (state.Length > 0)
-        {
-            var file = setup.Plan.Workers.FileOf(setup.Worker);
-            var written = SafeTensorsWriter.Write(Path.Combine(message.Directory, file), state, new Dictionary<string, string>(StringComparer.Ordinal));
-            shard = new(file, written.Bytes, written.Sha256, [.. state.Select(entry => entry.Name)]);
-        }
-
+        copy = null;
+        setup.Status.Set("copying its state");
+        var optimizer = order.Directory is null ? null : clock.TakeOptimizer();
+        clock.Begin();
+        copier.Copy(order, started!, optimizer);
+        clock.EndBetween();
         setup.Status.Set("ready");
-        report(new ShardSaved(epoch, message.Step, setup.Worker, shard, clock.TakeOptimizer()));
+        return true;
     }
 }

@@ -260,6 +260,8 @@ public sealed class StageExecutor : IStageExecutor
         .. last && carries is not null ? carries.State() : [],
     ];
 
+    public IReadOnlyList<(string Name, Tensor Value)> WholeState() => [.. Everything(), .. Copies(), .. carries?.State() ?? []];
+
     public void Restore(Action<string, Tensor> read)
     {
         using var noGradient = no_grad();

@@ -3,20 +3,18 @@ using Akka.Actor;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Coordination;
+using Pipeline.Runtime.Recovery;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Stages;
 
-/// <summary>Holds the workers of a run that live in one process: starts them, links them to the others, tells what they are doing, and ends
-/// them, also when the coordinator is gone. It never computes, so it answers while every stage is inside an operator.</summary>
+/// <summary>Holds the workers of a run that live in one process, for one epoch: starts them, links them to the others, tells what they are doing, and ends
+/// them. It never computes, so it answers while every stage is inside an operator.</summary>
 internal sealed class StageHostActor : ReceiveActor
 {
     /// <summary>Generous: the other processes of the run may still be starting.</summary>
     private static readonly TimeSpan LinkLimit = TimeSpan.FromSeconds(30);
-
-    /// <summary>Whoever had this host made and never starts it must not keep its devices.</summary>
-    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
 
     private readonly StageHostSetup setup;
     private readonly Fence fence = new();
@@ -28,7 +26,7 @@ internal sealed class StageHostActor : ReceiveActor
     private bool isLinking;
     private IReadOnlyDictionary<int, ITensorLink?[]> links = new Dictionary<int, ITensorLink?[]>();
     private IActorRef coordinator = ActorRefs.Nobody;
-    private ITensorLink? control;
+    private SnapshotExchange? snapshots;
     private IActorRef? ending;
 
     private IEnumerable<IActorRef> Actors => workers.Values.Concat(rings.Values);
@@ -36,8 +34,6 @@ internal sealed class StageHostActor : ReceiveActor
     public StageHostActor(StageHostSetup setup)
     {
         this.setup = setup;
-        Context.SetReceiveTimeout(StartLimit);
-        Receive<ReceiveTimeout>(_ => Context.Stop(Self));
         Receive<StartStages>(Start);
         Receive<Linked>(StartWorkers);
         Receive<DescribeStages>(_ => Sender.Tell(new StagesDescribed([.. statuses.Select(entry => Describe(entry.Key, entry.Value))])));
@@ -45,7 +41,6 @@ internal sealed class StageHostActor : ReceiveActor
         Receive<EndStages>(message => End(message.Epoch, Sender));
         Receive<StageQuiet>(_ => Quiet());
         Receive<Terminated>(Ended);
-        Receive<CoordinatorLost>(_ => EndWithoutCoordinator());
     }
 
     public static Props Props(StageHostSetup setup) =>
@@ -57,13 +52,12 @@ internal sealed class StageHostActor : ReceiveActor
     protected override void PostStop()
     {
         Close(links.Values);
-        control?.Dispose();
+        snapshots?.Close();
     }
 
     private void Start(StartStages message)
     {
-        Context.SetReceiveTimeout(null);
-        coordinator = Context.Watch(message.Coordinator);
+        coordinator = message.Coordinator;
         fence.Raise(message.Epoch);
         var credits = Credits.Of(setup.Plan.Schedule);
         foreach (var (worker, device) in setup.Devices)
@@ -71,24 +65,30 @@ internal sealed class StageHostActor : ReceiveActor
             statuses.Add(worker, new());
             if (setup.Plan.Workers.Replicas > 1)
             {
-                rings.Add(worker, Context.Watch(Context.ActorOf(RingActor.Props(new(setup.Plan, worker, device, message.Coordinator)), $"ring-{worker}")));
+                rings.Add(worker, Context.Watch(Context.ActorOf(RingActor.Props(new(setup.Plan, worker, device, ReportOf(worker))), $"ring-{worker}")));
             }
 
             var stage = new StageSetup(
                 setup.Plan, worker, credits, device, setup.CreateExecutor, statuses[worker], fence, rings.GetValueOrDefault(worker));
             workers.Add(worker, Context.Watch(Context.ActorOf(StageActor.Props(stage), $"worker-{worker}")));
+            setup.Process?.Workers.Add(worker, workers[worker]);
         }
 
-        var linking = new CancellationTokenSource();
+        if (setup.Process is { } process)
+        {
+            snapshots = new(message, process, setup.Plan.MostStateBytes, lost => process.Report(setup.Devices.Keys.FirstOrDefault(), lost));
+        }
+
+        var linking = new CancellationTokenSource(LinkLimit);
         (stopLinking, isLinking) = (linking.Cancel, true);
         _ = LinkAsync(message, linking.Token).PipeTo(
             Self,
-            success: made => new Linked(message, made.Table, made.Control, null),
-            failure: failure => new Linked(message, links, null, FailureSentence.Of(failure)));
+            success: table => new Linked(message, table, null),
+            failure: failure => new Linked(message, links, FailureSentence.Of(failure)));
     }
 
-    /// <summary>For each of this process's workers its links by the other worker's number.</summary>
-    private async Task<(IReadOnlyDictionary<int, ITensorLink?[]> Table, Control? Control)> LinkAsync(StartStages message, CancellationToken cancellation)
+    /// <summary>For each of this process's workers its links by the other worker's number. Ends when all snapshots that they begin with are here too.</summary>
+    private async Task<IReadOnlyDictionary<int, ITensorLink?[]>> LinkAsync(StartStages message, CancellationToken cancellation)
     {
         var table = workers.Keys.ToDictionary(worker => worker, _ => new ITensorLink?[setup.Plan.Workers.Count]);
         var remote = new List<Task>();
@@ -106,11 +106,10 @@ internal sealed class StageHostActor : ReceiveActor
             }
         }
 
-        var line = AwaitCoordinatorAsync(message, cancellation);
         try
         {
-            await Task.WhenAll(remote);
-            return (table, await line);
+            await Task.WhenAll(remote.Append(snapshots?.OpenAsync(cancellation) ?? Task.CompletedTask));
+            return table;
         }
         catch
         {
@@ -119,34 +118,17 @@ internal sealed class StageHostActor : ReceiveActor
         }
     }
 
-    /// <summary>The coordinator's link to this process; null where it is in it.</summary>
-    private async Task<Control?> AwaitCoordinatorAsync(StartStages message, CancellationToken cancellation)
-    {
-        var first = setup.Devices.Keys.Min();
-        if (setup.Plane is null || message.Addresses[first] is null)
-        {
-            return null;
-        }
-
-        var (self, actors) = (Self, workers.ToDictionary());
-        var line = new ControlLine(
-            new((ExtendedActorSystem)Context.System), (worker, order) => actors[worker].Tell(order), _ => self.Tell(new CoordinatorLost()));
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(LinkLimit);
-        return new(line, await setup.Plane.AcceptAsync(new(message.Run, message.Epoch, LinkName.Coordinator, first), line, limit.Token));
-    }
-
     private async Task LinkAsync(
         StartStages message, int low, int high, IActorRef end, Dictionary<int, ITensorLink?[]> table, CancellationToken cancellation)
     {
-        var (plane, name) = (setup.Plane!, new LinkName(message.Run, message.Epoch, low, high));
+        var (plane, name) = (setup.Process!.Plane, new LinkName(setup.Process.Run, message.Epoch, low, high));
         var (here, peer) = table.ContainsKey(low) ? (low, high) : (high, low);
-        var receiver = new MailboxReceiver(end, (lost, reason) => message.Coordinator.Tell(new LinkLost(message.Epoch, here, lost, reason)));
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(LinkLimit);
+        var (report, names) = (ReportOf(here), setup.Plan.Workers);
+        var receiver = new MailboxReceiver(
+            end, (lost, reason) => report(new LinkLost(message.Epoch, $"{names.NameOf(here)} has lost its link to {names.NameOf(lost)}", reason)));
         table[here][peer] = here == low
-            ? await plane.DialAsync(message.Addresses[high]!, name, receiver, limit.Token)
-            : await plane.AcceptAsync(name, receiver, limit.Token);
+            ? await plane.DialAsync(message.Hosts.First(host => host.Number == message.Seats[high].Host).Address!, name, receiver, cancellation)
+            : await plane.AcceptAsync(name, receiver, cancellation);
     }
 
     private void StartWorkers(Linked message)
@@ -155,18 +137,18 @@ internal sealed class StageHostActor : ReceiveActor
         if (ending is not null)
         {
             Close(message.Links.Values);
-            message.Control?.Link.Dispose();
             StopWhenEmpty();
             return;
         }
 
         if (message.Problem is { } problem)
         {
-            coordinator.Tell(new StageFailed(message.Start.Epoch, setup.Devices.Keys.First(), "being linked to the others", problem));
+            var worker = setup.Devices.Keys.FirstOrDefault();
+            ReportOf(worker)(new LinkLost(message.Start.Epoch, $"{setup.Plan.Workers.NameOf(worker)} has not been linked to the others", problem));
             return;
         }
 
-        (links, control) = (message.Links, message.Control?.Link);
+        links = message.Links;
         foreach (var (worker, ring) in rings)
         {
             ring.Tell(new StartRing(message.Start.Epoch, message.Start.Step, links[worker][setup.Plan.Workers.Next(worker)]!));
@@ -174,13 +156,20 @@ internal sealed class StageHostActor : ReceiveActor
 
         foreach (var (worker, row) in links)
         {
-            workers[worker].Tell(new StartStage(message.Start.Epoch, message.Start.Step, row, ReportOf(worker, message)));
+            var (start, report) = (message.Start, ReportOf(worker));
+            var from = start.Sources is null ? null : setup.Process!.Snapshots.Find(worker, start.Step);
+            workers[worker].Tell(new StartStage(start.Epoch, start.Step, row, report, from, snapshots is null ? Forget : snapshots.Keep));
         }
     }
 
-    private static Action<IControlMessage> ReportOf(int worker, Linked message) => message.Control is { } control
-        ? report => control.Line.Send(control.Link, message.Start.Epoch, worker, report)
-        : report => message.Start.Coordinator.Tell(report);
+    /// <summary>In a run of one process nobody could go on from a snapshot.</summary>
+    private static void Forget(Snapshot snapshot) => snapshot.Dispose();
+
+    private Action<IControlMessage> ReportOf(int worker)
+    {
+        var local = coordinator;
+        return setup.Process is { } process ? report => process.Report(worker, report) : report => local.Tell(report);
+    }
 
     private static StageDescription Describe(int worker, StageStatus status) =>
         new(worker, status.ToString(), Stopwatch.GetElapsedTime(status.Since).TotalSeconds);
@@ -189,6 +178,11 @@ internal sealed class StageHostActor : ReceiveActor
     /// in mailboxes, and a worker's end, which comes behind them, finds none.</summary>
     private void End(long epoch, IActorRef asker)
     {
+        if (ending is not null)
+        {
+            return;
+        }
+
         ending = asker;
         stopLinking();
         fence.Raise(epoch);
@@ -215,29 +209,15 @@ internal sealed class StageHostActor : ReceiveActor
 
     private void Ended(Terminated message)
     {
-        if (message.ActorRef.Equals(coordinator))
-        {
-            EndWithoutCoordinator();
-            return;
-        }
-
         var ended = rings.ContainsValue(message.ActorRef) ? rings : workers;
         var worker = ended.First(entry => entry.Value.Equals(message.ActorRef)).Key;
         ended.Remove(worker);
         if (ending is null)
         {
-            coordinator.Tell(new StageFailed(fence.Epoch, worker, statuses[worker].ToString(), "It ended unexpectedly."));
+            ReportOf(worker)(new StageFailed(fence.Epoch, worker, statuses[worker].ToString(), "It ended unexpectedly."));
         }
 
         StopWhenEmpty();
-    }
-
-    private void EndWithoutCoordinator()
-    {
-        if (ending is null)
-        {
-            End(fence.Epoch + 1, ActorRefs.Nobody);
-        }
     }
 
     private void StopWhenEmpty()
@@ -253,15 +233,11 @@ internal sealed class StageHostActor : ReceiveActor
     {
         foreach (var link in rows.SelectMany(row => row))
         {
-            link?.Dispose();
+            link?.Abandon();
         }
     }
 
     /// <param name="Links">For each worker of this process its links, by the other worker's number.</param>
     /// <param name="Problem">Why there are none; null when there are.</param>
-    private sealed record Linked(StartStages Start, IReadOnlyDictionary<int, ITensorLink?[]> Links, Control? Control, string? Problem);
-
-    private sealed record Control(ControlLine Line, ITensorLink Link);
-
-    private sealed record CoordinatorLost;
+    private sealed record Linked(StartStages Start, IReadOnlyDictionary<int, ITensorLink?[]> Links, string? Problem);
 }

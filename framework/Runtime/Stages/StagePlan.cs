@@ -17,6 +17,17 @@ public sealed record StagePlan(JobFile Job, Schedule Schedule, Partition Partiti
 
     public Workers Workers => new(Schedule.Ranks.Count, Job.Parallel.Replicas);
 
+    /// <summary>More than a worker's state can have, for whoever takes it from another process.</summary>
+    public long MostStateBytes => checked((Partition.Model.ParameterCount * sizeof(double) * (4 + Job.Optimizer.States)) + (1L << 30));
+
+    /// <summary>The same run, to be begun behind a step: models that grow are as they are there.</summary>
+    /// <param name="checkpoint">Of that step, verified; null where the state comes from elsewhere, or is the initial one.</param>
+    public StagePlan At(long step, string? checkpoint) => this with
+    {
+        Partition = new(Partition.Model.At(step), Partition.Cuts),
+        Resumed = checkpoint is null ? null : checkpoint == Resumed?.Directory ? Resumed : Checkpoint.OpenVerified(checkpoint),
+    };
+
     /// <summary>The pairs of workers that hand each other tensors, the lower number first: neighbours in the pipeline, the owner of a tied
     /// parameter and its copies, the last stage and the first where slots carry something, and the replicas of a stage in a ring.</summary>
     public IReadOnlySet<(int Low, int High)> Links()

@@ -38,7 +38,7 @@ public static class ScheduleBench
             await File.WriteAllTextAsync(job, Job(schedule, steps, Path.Combine(folder.FullName, "run")), CancellationToken.None);
             using var plan = new TrainingPlan(job, [], [new StandInArchitecture()]);
             var observer = new StepCollector();
-            var summary = await TrainingRun.RunAsync(plan, (_, stage, _) => new StandInExecutor(schedule, seconds, stage), observer, stop);
+            var summary = await TrainingRun.RunAsync(plan, (_, _, stage, _) => new StandInExecutor(schedule, seconds, stage), observer, stop);
             return stop.IsCancellationRequested ? null : summary.Failure is null
                 ? Compare(schedule, observer.Steps, ChromeTraceReader.Read(plan.Directory.Trace))
                 : throw new IOException(summary.Failure);   // stand-ins compute nothing that could fail

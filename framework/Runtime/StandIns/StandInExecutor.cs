@@ -56,6 +56,8 @@ internal sealed partial class StandInExecutor(Schedule schedule, ActionTimes sec
 
     public IReadOnlyList<(string Name, Tensor Value)> State() => [];
 
+    public IReadOnlyList<(string Name, Tensor Value)> WholeState() => [];
+
     public void Restore(Action<string, Tensor> read)
     {
     }

@@ -29,6 +29,7 @@ internal readonly record struct FrameKey(long Step, FrameKind Kind, int Stage, i
         FrameKind.Carry => $"what micro-batch {Index} carries after step {Step}",
         FrameKind.ValidationCarry => $"what validation micro-batch {Index} carries after step {Step}",
         FrameKind.AdaptingActivation => $"the activation that layers adapt to after step {Step}",
+        FrameKind.Snapshot => $"part {Index} of the snapshot of worker {Stage} after step {Step}",
         FrameKind.Control => $"a control message of worker {Stage}",
         FrameKind.RingGradient => $"part {Index} of the gradients' sum over the replicas in step {Step}",
         _ => $"part {Index} of the parameters after step {Step}",

@@ -35,4 +35,7 @@ internal enum FrameKind
 
     /// <summary>A stage's output in the pass in which layers adapt.</summary>
     AdaptingActivation = 10,
+
+    /// <summary>A part of a worker's snapshot, to another process; the key names the worker instead of a stage.</summary>
+    Snapshot = 11,
 }

@@ -8,4 +8,7 @@ internal interface ITensorLink : IDisposable
     void Send(Frame frame);
 
     void Send(Credit credit);
+
+    /// <summary>Ends the link at once: what has not arrived counts no more. Its receiver is not told.</summary>
+    void Abandon();
 }

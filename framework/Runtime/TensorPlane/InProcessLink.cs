@@ -9,6 +9,10 @@ internal sealed class InProcessLink(IActorRef worker) : ITensorLink
 
     public void Send(Credit credit) => worker.Tell(credit);
 
+    public void Abandon()
+    {
+    }
+
     public void Dispose()
     {
     }

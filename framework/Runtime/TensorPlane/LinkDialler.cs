@@ -36,7 +36,7 @@ internal sealed class LinkDialler(PlaneSettings settings, PlaneAddress peer, Lin
             }
             catch (SocketException problem)
             {
-                throw new IOException($"Worker {name.Listener} at {peer.Host}:{peer.Port} cannot be reached: {problem.Message}.", problem);
+                throw new IOException($"{LinkName.Describe(name.Listener, begins: true)} at {peer.Host}:{peer.Port} cannot be reached: {problem.Message}.", problem);
             }
         }
     }
@@ -97,7 +97,7 @@ internal sealed class LinkDialler(PlaneSettings settings, PlaneAddress peer, Lin
             throw problem switch
             {
                 RefusedException { Reason: Refusal.Certificate } => new RefusedException(
-                    Refusal.Certificate, $"The certificate of worker {name.Listener} at {peer.Host}:{peer.Port} is not believed: {problem.Message}."),
+                    Refusal.Certificate, $"The certificate of {LinkName.Describe(name.Listener)} at {peer.Host}:{peer.Port} is not believed: {problem.Message}."),
                 RefusedException => problem,
                 IOException or AuthenticationException or ObjectDisposedException => NoAnswer(identity),
                 _ => problem,
@@ -106,10 +106,10 @@ internal sealed class LinkDialler(PlaneSettings settings, PlaneAddress peer, Lin
     }
 
     private RefusedException NoAnswer(TlsIdentity? identity) => new(Refusal.Silent, string.Concat(
-        $"Worker {name.Listener} at {peer.Host}:{peer.Port} ended the connection without an answer",
+        $"{LinkName.Describe(name.Listener, begins: true)} at {peer.Host}:{peer.Port} ended the connection without an answer",
         identity is null ? "; it may expect TLS." : "; it may not believe this node's certificate."));
 
-    private string Because(Refusal reason) => $"Worker {name.Listener} at {peer.Host}:{peer.Port} refused the link: " + reason switch
+    private string Because(Refusal reason) => $"{LinkName.Describe(name.Listener, begins: true)} at {peer.Host}:{peer.Port} refused the link: " + reason switch
     {
         Refusal.Version => "it speaks another version of the protocol.",
         Refusal.Secret => "this worker does not know the run's secret.",

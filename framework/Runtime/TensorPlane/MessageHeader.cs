@@ -88,7 +88,7 @@ internal readonly record struct MessageHeader(
             throw new RefusedException(Refusal.Header, "a message of another link arrived");
         }
 
-        if (Kind is < MessageKind.Tensors or > MessageKind.Goodbye || Key.Kind is < 0 or > FrameKind.AdaptingActivation)
+        if (Kind is < MessageKind.Tensors or > MessageKind.Goodbye || Key.Kind is < 0 or > FrameKind.Snapshot)
         {
             throw new RefusedException(Refusal.Header, $"a message of an unknown kind ({(int)Kind}, {(int)Key.Kind}) arrived");
         }

@@ -67,6 +67,14 @@ internal sealed class SocketLink : ITensorLink
         }
     }
 
+    public void Abandon()
+    {
+        if (Interlocked.Exchange(ref isDisposed, 1) == 0)
+        {
+            Close();
+        }
+    }
+
     /// <summary>From a reader.</summary>
     public void Deliver(Frame frame)
     {
@@ -90,7 +98,7 @@ internal sealed class SocketLink : ITensorLink
     }
 
     /// <summary>Something was refused.</summary>
-    public void Count(Refusal reason, string sentence) => refusals.Add(reason, $"From worker {peer} at {address}: {sentence}.");
+    public void Count(Refusal reason, string sentence) => refusals.Add(reason, $"From {LinkName.Describe(peer)} at {address}: {sentence}.");
 
     /// <summary>A receiver's answer goes over the stream that it is called from, so that all streams' threads share the work of a busy link.</summary>
     private LinkStream Nearest() => Array.Find(streams, one => one.IsRead) ?? Idlest();
@@ -117,15 +125,15 @@ internal sealed class SocketLink : ITensorLink
         catch (RefusedException refused)
         {
             Count(refused.Reason, refused.Message);
-            Fail($"The link to worker {peer} at {address} was closed: {refused.Message}.");
+            Fail($"The link to {LinkName.Describe(peer)} at {address} was closed: {refused.Message}.");
         }
         catch (Exception broken) when (broken is IOException or System.Net.Sockets.SocketException or ObjectDisposedException)
         {
-            Fail($"The connection to worker {peer} at {address} broke: {broken.Message.TrimEnd('.')}.");
+            Fail($"The connection to {LinkName.Describe(peer)} at {address} broke: {broken.Message.TrimEnd('.')}.");
         }
         catch (Exception other)
         {
-            Fail($"The link to worker {peer} at {address} was closed: {other.Message.TrimEnd('.')}.");
+            Fail($"The link to {LinkName.Describe(peer)} at {address} was closed: {other.Message.TrimEnd('.')}.");
         }
 
         if (Interlocked.Decrement(ref running) == 0)
@@ -133,7 +141,7 @@ internal sealed class SocketLink : ITensorLink
             Array.ForEach(streams, one => one.Dispose());
             if (Volatile.Read(ref isDisposed) == 0)
             {
-                receiver.Lost(peer, failure ?? $"Worker {peer} at {address} ended its link.");
+                receiver.Lost(peer, failure ?? $"{LinkName.Describe(peer, begins: true)} at {address} ended its link.");
             }
         }
     }

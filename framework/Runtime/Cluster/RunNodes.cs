@@ -1,0 +1,141 @@
+using System.Diagnostics;
+using Akka.Actor;
+using Akka.Cluster;
+using Pipeline.Core;
+using Pipeline.Core.Configuration;
+using Pipeline.Runtime.Coordination;
+using Pipeline.Runtime.Runs;
+
+namespace Pipeline.Runtime.Cluster;
+
+/// <summary>The cluster's nodes, as a run sees them: which there are, and how they are asked to take part.</summary>
+/// <param name="run">The run's secret.</param>
+internal sealed class RunNodes(ActorSystem system, TrainingPlan plan, Guid run) : IRunNodes, IDisposable
+{
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
+
+    /// <summary>A node may have much data to read and hash.</summary>
+    private static readonly TimeSpan PreparationLimit = TimeSpan.FromMinutes(30);
+
+    private readonly CancellationTokenSource ended = new();
+    private NodeSoftware? software;
+
+    /// <summary>All nodes of a cluster, once there are as many as expected.</summary>
+    /// <exception cref="IOException">They do not come, or one does not answer.</exception>
+    public static async Task<IReadOnlyDictionary<Address, NodeDescription>> MembersAsync(ActorSystem system, int expected, TimeSpan limit, CancellationToken stop)
+    {
+        for (var since = Stopwatch.StartNew(); Up(system).Length < expected;)
+        {
+            if (since.Elapsed > limit)
+            {
+                throw new IOException($"Only {Up(system).Length} of {expected} nodes have joined the cluster within {limit.TotalSeconds:F0} s.");
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(20), stop);
+        }
+
+        var nodes = await Task.WhenAll(Up(system).Select(async address => (
+            address, Description: await AskAsync<NodeDescription>(system, address, new DescribeNode(), AnswerLimit, $"{address.Host}:{address.Port}", stop))));
+        if (nodes.GroupBy(node => node.Description.Name, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } twice)
+        {
+            throw new IOException($"{twice.Count()} nodes have the name {twice.Key}; pipeline.node.name must be different for each.");
+        }
+
+        return nodes.ToDictionary(node => node.address, node => node.Description);
+    }
+
+    /// <summary>Has a node open what it needs.</summary>
+    /// <param name="number">That it gets in the run.</param>
+    /// <param name="devices">By worker; none for a spare.</param>
+    /// <exception cref="BadInputException">It refuses; the sentence names it.</exception>
+    public async Task<PreparedHost> PrepareAsync(Address address, NodeDescription node, int number, IReadOnlyDictionary<int, string> devices, CancellationToken stop)
+    {
+        software ??= node.Software;
+        using var probe = new StorageProbe(plan.Directory.Root);
+        var message = new PrepareRun(
+            run,
+            number,
+            SettingsWriter.Write(plan.Job),
+            plan.Job.Model.Architecture,
+            plan.Folder,
+            plan.Schedule.Name,
+            plan.Schedule.ToCsv(),
+            plan.Data.Files,
+            plan.Vocabulary,
+            ModelHash.Of(plan.Partition.Model),
+            plan.Resumed?.Directory,
+            probe.Path,
+            devices,
+            plan.Data.Tokenizer);
+        var kind = plan.Job.Device[0].Split(':')[0];
+        return await AskAsync<IControlMessage>(system, address, message, PreparationLimit, node.Name, stop) switch
+        {
+            RunPrepared ready => new(
+                number, ready.Host, node.Name, node.Process, [.. node.Devices.Where(device => device.Runs.Count == 0).Select(device => device.Name).Where(name => name.Split(':')[0] == kind)], ready.Plane),
+            RunRefused refused => throw new BadInputException($"The node {node.Name} refuses the run: {refused.Reason}"),
+            var other => throw new IOException($"The node {node.Name} answers {other.GetType().Name}."),
+        };
+    }
+
+    public void Watch(IActorRef observer) => system.ActorOf(Props.Create(() => new Watcher(observer)));
+
+    public async Task<PreparedHost?> FindAsync(int number, IReadOnlyList<IActorRef> known)
+    {
+        var others = Up(system).Where(address => known.All(host => host.Path.Address != address));
+        foreach (var address in others)
+        {
+            var node = await AskAsync<NodeDescription>(system, address, new DescribeNode(), AnswerLimit, $"{address.Host}:{address.Port}", ended.Token);
+            if (node.Devices.All(device => device.Runs.Count == 0) && (software is null || node.Software.DifferenceTo(software) is null))
+            {
+                return await PrepareAsync(address, node, number, new Dictionary<int, string>(), ended.Token);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Nobody waits for what is being prepared any more.</summary>
+    public void Dispose()
+    {
+        ended.Cancel();
+        ended.Dispose();
+    }
+
+    private static Address[] Up(ActorSystem system) =>
+    [
+        .. global::Akka.Cluster.Cluster.Get(system).State.Members
+            .Where(member => member.Status == MemberStatus.Up && member.HasRole(ClusterRun.NodeRole)).Select(member => member.Address),
+    ];
+
+    private static async Task<T> AskAsync<T>(ActorSystem system, Address address, object message, TimeSpan limit, string name, CancellationToken stop)
+    {
+        try
+        {
+            return await system.ActorSelection(new RootActorPath(address) / "user" / NodeActor.Name).Ask<T>(message, limit, stop);
+        }
+        catch (AskTimeoutException late)
+        {
+            throw new IOException($"The node {name} does not answer within {limit.TotalSeconds:F0} s.", late);
+        }
+    }
+
+    /// <summary>Tells when a node has joined, and now and then in between: one that was busy may have become free.</summary>
+    private sealed class Watcher : ReceiveActor, IWithTimers
+    {
+        private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+
+        public Watcher(IActorRef observer)
+        {
+            Receive<ClusterEvent.MemberUp>(_ => observer.Tell(NodesChanged.Instance));
+            Receive<NodesChanged>(observer.Tell);
+        }
+
+        public ITimerScheduler Timers { get; set; } = null!;
+
+        protected override void PreStart()
+        {
+            global::Akka.Cluster.Cluster.Get(Context.System).Subscribe(Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents, typeof(ClusterEvent.MemberUp));
+            Timers.StartPeriodicTimer("look", NodesChanged.Instance, Interval);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+using Akka.Actor;
+
+namespace Pipeline.Runtime.Coordination;
+
+/// <summary>Finds processes that a run can have beside those it began with.</summary>
+internal interface IRunNodes
+{
+    /// <summary>From here on an actor gets <see cref="NodesChanged"/> when there may be more to find.</summary>
+    void Watch(IActorRef observer);
+
+    /// <summary>Has a node whose devices are free prepare the run.</summary>
+    /// <param name="number">That it gets in the run.</param>
+    /// <param name="known">Those that the run has.</param>
+    /// <returns>Null where there is none.</returns>
+    Task<PreparedHost?> FindAsync(int number, IReadOnlyList<IActorRef> known);
+}
+
+internal sealed class NodesChanged
+{
+    public static readonly NodesChanged Instance = new();
+}

@@ -1,0 +1,96 @@
+using Akka.Actor;
+using Pipeline.Runtime.Cluster;
+using Pipeline.Runtime.Recovery;
+using Pipeline.Runtime.Stages;
+using Pipeline.Runtime.TensorPlane;
+
+namespace Pipeline.Runtime.Coordination;
+
+/// <summary>A process of the run, as its coordinator knows it.</summary>
+/// <param name="prepared">As it joined the run.</param>
+internal sealed class RunHost(PreparedHost prepared)
+{
+    private readonly Dictionary<int, IActorRef> workers = [];   // where there is no line
+    private ControlLine? line;
+    private ITensorLink? link;
+
+    public int Number => prepared.Number;
+
+    /// <summary>Its node's name.</summary>
+    public string Node => prepared.Node;
+
+    public int Process => prepared.Process;
+
+    public IActorRef Actor => prepared.Host;
+
+    public PlaneAddress? Address => prepared.Address;
+
+    /// <summary>What it lends to the run.</summary>
+    public IReadOnlyList<string> Devices => prepared.Devices;
+
+    /// <summary>It is to end: no worker is placed on it any more.</summary>
+    public bool IsLeaving { get; set; }
+
+    /// <summary>What it can give, as it said when it last paused.</summary>
+    public IReadOnlyList<HeldSnapshot> Held { get; set; } = [];
+
+    /// <summary>It has been told to pause and has not done so yet.</summary>
+    public bool IsAwaited { get; set; }
+
+    public HostPlace Place => new(Number, Address);
+
+    public bool Holds(int worker, long step) => Held.Contains(new(worker, step));
+
+    /// <summary>From here on messages go over a line.</summary>
+    public void Tie(ControlLine made, ITensorLink opened) => (line, link) = (made, opened);
+
+    /// <summary>In a run of one process, a worker's own actor.</summary>
+    public void Meet(int worker, IActorRef actor) => workers[worker] = actor;
+
+    /// <param name="sender">The coordinator.</param>
+    public void Tell(IControlMessage message, IActorRef sender)
+    {
+        if (line is not null)
+        {
+            line.Send(link!, null, message);
+        }
+        else
+        {
+            Actor.Tell(message, sender);
+        }
+    }
+
+    public void Tell(int worker, IControlMessage message)
+    {
+        if (line is not null)
+        {
+            line.Send(link!, worker, message);
+        }
+        else
+        {
+            workers[worker].Tell(message);
+        }
+    }
+
+    /// <param name="atOnce">What has not been brought out counts no more.</param>
+    public void Close(bool atOnce)
+    {
+        if (atOnce)
+        {
+            link?.Abandon();
+        }
+        else
+        {
+            link?.Dispose();
+        }
+    }
+}
+
+/// <summary>A process that is ready to take part in a run.</summary>
+/// <param name="Number">Its own in the run, never used again.</param>
+/// <param name="Host">Stands for the run there.</param>
+/// <param name="Node">Its node's name.</param>
+/// <param name="Process">Its id on its machine.</param>
+/// <param name="Devices">That it lends to the run.</param>
+/// <param name="Address">Where it listens for links; null where all of the run is in one process.</param>
+internal sealed record PreparedHost(int Number, IActorRef Host, string Node, int Process, IReadOnlyList<string> Devices, PlaneAddress? Address);

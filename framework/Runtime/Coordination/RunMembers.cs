@@ -1,0 +1,161 @@
+using System.Diagnostics;
+using Akka.Actor;
+using Pipeline.Runtime.Cluster;
+using Pipeline.Runtime.Runs;
+using Pipeline.Runtime.Stages;
+using Pipeline.Runtime.TensorPlane;
+
+namespace Pipeline.Runtime.Coordination;
+
+/// <summary>The processes of a run, and the coordinator's lines to them.</summary>
+/// <param name="run">The run's secret.</param>
+/// <param name="plane">The coordinator's end of the tensor plane; null where all of the run is in its process.</param>
+/// <param name="nodes">Finds more; null where there can be none.</param>
+/// <param name="spares">So many are wanted that have no worker.</param>
+internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes, int spares)
+{
+    private readonly List<RunHost> all = [];
+    private readonly Dictionary<int, RunHost> joining = [];   // not tied yet, by number
+    private IActorContext? context;
+    private IActorRef self = ActorRefs.Nobody;
+    private int nextNumber;
+    private long epoch;
+    private bool isSeeking;
+
+    /// <summary>Those that have a line, where there are lines.</summary>
+    public IReadOnlyList<RunHost> All => all;
+
+    /// <summary>All of the run is in one process.</summary>
+    public bool HasNoLines => plane is null;
+
+    public bool AreTied => joining.Count == 0;
+
+    /// <summary>Some have not ended their stages yet.</summary>
+    public bool AreAwaited => all.Any(host => host.IsAwaited);
+
+    /// <summary>What workers can be placed on: those first that have been there longest.</summary>
+    public IReadOnlyList<(int Number, IReadOnlyList<string> Devices)> Offers => [.. all.Select(host => (host.Number, host.IsLeaving ? [] : host.Devices))];
+
+    public IReadOnlyList<RunHost> Leaving => [.. all.Where(host => host.IsLeaving)];
+
+    public RunHost? Find(int number) => all.Find(host => host.Number == number) ?? joining.GetValueOrDefault(number);
+
+    public RunHost? Find(IActorRef actor) => all.Find(host => host.Actor.Equals(actor)) ?? joining.Values.FirstOrDefault(host => host.Actor.Equals(actor));
+
+    /// <param name="owner">The coordinator.</param>
+    /// <param name="next">The epoch that will be next.</param>
+    public void Add(PreparedHost prepared, IActorContext owner, long next)
+    {
+        if (context is null)
+        {
+            nodes?.Watch(owner.Self);
+        }
+
+        (context, self, epoch, nextNumber) = (owner, owner.Self, next, Math.Max(nextNumber, prepared.Number + 1));
+        var host = new RunHost(prepared);
+        owner.Watch(host.Actor);
+        if (plane is null)
+        {
+            all.Add(host);
+            return;
+        }
+
+        joining.Add(prepared.Number, host);
+        host.Actor.Tell(new MeetCoordinator(next), self);
+        var (coordinator, number) = (self, prepared.Number);
+        var line = new ControlLine(
+            new((ExtendedActorSystem)owner.System), (_, report) => coordinator.Tell(report), reason => coordinator.Tell(new HostLost(number, reason)));
+        plane.DialAsync(host.Address!, new(run, next, LinkName.Coordinator, LinkName.OfHost(number)), line, CancellationToken.None).PipeTo(
+            self,
+            success: link => new HostTied(number, line, link),
+            failure: failure => new HostLost(number, FailureSentence.Of(failure)));
+    }
+
+    /// <returns>False where it was lost meanwhile.</returns>
+    public bool Tie(HostTied message)
+    {
+        if (!joining.Remove(message.Host, out var host))
+        {
+            message.Link.Abandon();
+            return false;
+        }
+
+        host.Tie(message.Line, message.Link);
+        all.Add(host);
+        all.Sort((one, other) => one.Number.CompareTo(other.Number));
+        return true;
+    }
+
+    /// <summary>Whoever is told so counts no more, and ends if it is not the one that has gone.</summary>
+    public void Remove(RunHost host)
+    {
+        context!.Unwatch(host.Actor);
+        host.Close(atOnce: !host.IsLeaving);
+        all.Remove(host);
+        joining.Remove(host.Number);
+    }
+
+    public void Pause(long newest, IActorRef coordinator)
+    {
+        epoch = newest;
+        foreach (var host in all)
+        {
+            (host.IsAwaited, host.Held) = (true, []);
+            host.Tell(new PauseStages(newest), coordinator);
+        }
+    }
+
+    public void TellHosts(IControlMessage message, IActorRef coordinator)
+    {
+        foreach (var host in all)
+        {
+            host.Tell(message, coordinator);
+        }
+    }
+
+    public void TellAll(IReadOnlyList<Seat> seats, IControlMessage message)
+    {
+        for (var worker = 0; worker < seats.Count; worker++)
+        {
+            Find(seats[worker].Host)?.Tell(worker, message);
+        }
+    }
+
+    public void ReadClocks(int probes, IActorRef coordinator)
+    {
+        foreach (var host in all)
+        {
+            for (var probe = 0; probe < probes; probe++)
+            {
+                host.Tell(new ReadClock(host.Number, Stopwatch.GetTimestamp()), coordinator);
+            }
+        }
+    }
+
+    public WorkerPlace Place(Seat seat) => Find(seat.Host) is { } host ? new(host.Node, host.Process, seat.Device) : new("?", 0, seat.Device);
+
+    /// <summary>Looks for another process where workers share devices, or a spare is missing. <see cref="HostJoined"/> tells what came of it.</summary>
+    public void Seek(IReadOnlyList<Seat> seats)
+    {
+        var idle = all.Concat(joining.Values).Count(host => seats.All(seat => seat.Host != host.Number));
+        if (nodes is null || isSeeking || joining.Count > 0 || (idle >= spares && !Seating.IsCrowded(seats)) || context is null)
+        {
+            return;
+        }
+
+        isSeeking = true;
+        nodes.FindAsync(nextNumber++, [.. all.Select(host => host.Actor)]).PipeTo(
+            self, success: found => new HostJoined(found), failure: _ => new HostJoined(null));
+    }
+
+    public void Joined(HostJoined message)
+    {
+        isSeeking = false;
+        if (message.Host is { } prepared)
+        {
+            Add(prepared, context!, epoch);
+        }
+    }
+
+    public void Close() => all.ForEach(host => host.Close(atOnce: false));
+}

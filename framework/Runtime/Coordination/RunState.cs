@@ -1,0 +1,56 @@
+using Pipeline.Core.Optimization;
+using Pipeline.Runtime.Checkpoints;
+using Pipeline.Runtime.Runs;
+
+namespace Pipeline.Runtime.Coordination;
+
+/// <summary>What the coordinator knows of a run beyond the epoch.</summary>
+internal sealed class RunState(TrainingPlan plan, RunRecorder recorder)
+{
+    private readonly SortedDictionary<long, LbfgsState?> optimizers = [];   // by step
+
+    public TrainingPlan Plan => plan;
+
+    public RunRecorder Recorder => recorder;
+
+    public CheckpointStore Checkpoints { get; } = new(plan.Directory.Checkpoints, plan.Job.Checkpoint.Keep);
+
+    public StepMeter Meter { get; } = new(plan);
+
+    /// <summary>The run is to end cleanly after the step under way.</summary>
+    public bool IsStopping { get; set; }
+
+    /// <summary>The folder of the newest whole checkpoint; null where there is none.</summary>
+    public string? LastCheckpoint { get; private set; } = plan.Resumed?.Directory;
+
+    /// <summary>Its step; -1 where there is none.</summary>
+    public long LastSaved { get; private set; } = plan.Resumed?.Manifest.Step ?? -1;
+
+    /// <summary>As a sentence of an error ends.</summary>
+    public string LastCheckpointSentence => LastCheckpoint is null ? "There is no checkpoint yet." : $"The last checkpoint is {LastCheckpoint}.";
+
+    public void Saved(long step, string path)
+    {
+        if (step > LastSaved)
+        {
+            (LastSaved, LastCheckpoint) = (step, path);
+        }
+    }
+
+    /// <summary>What L-BFGS knows behind a step from which the run may have to go on.</summary>
+    public void Remember(long step, Lbfgs? optimizer) => optimizers[step] = optimizer?.State;
+
+    /// <summary>As L-BFGS was behind a step that was remembered, or that the run began with; null with another optimizer.</summary>
+    public Lbfgs? OptimizerAt(long step) => plan.Job.Optimizer.IsLbfgs
+        ? new(plan.Job.Optimizer.History, plan.Job.Optimizer.LearningRate, optimizers.TryGetValue(step, out var state) ? state : plan.Resumed?.Manifest.Lbfgs)
+        : null;
+
+    /// <summary>The run will not go back before a step.</summary>
+    public void ForgetBefore(long step)
+    {
+        foreach (var old in optimizers.Keys.Where(key => key < step && key != LastSaved).ToArray())
+        {
+            optimizers.Remove(old);
+        }
+    }
+}
