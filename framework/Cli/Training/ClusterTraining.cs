@@ -38,7 +38,7 @@ internal sealed record ClusterTraining(
     {
         await using var member = await ClusterNode.StartAsync(Settings, Join, [ClusterNode.CoordinatorRole], Insecure, stop: stop);
         await using var nodes = Processes is { } count
-            ? NodeProcesses.Start($"{member.Address.Host}:{member.Address.Port}", OfferedDevices.Spread(plan.Job.Device[0], count), NodeOptions)
+            ? NodeProcesses.Start($"{member.Address.Host}:{member.Address.Port}", OfferedDevices.Spread(plan.Job.Device[0], count + plan.Job.Recovery.Spares), NodeOptions)
             : null;
         var preparing = ClusterRun.PrepareAsync(member, Settings, plan, Nodes, JoinLimit, stop);
         if (nodes is not null && await Task.WhenAny(preparing, nodes.FirstEnded) != preparing)
