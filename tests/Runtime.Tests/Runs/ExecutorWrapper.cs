@@ -52,6 +52,8 @@ internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
 
     public IReadOnlyList<(string Name, Tensor Value)> State() => inner.State();
 
+    public IReadOnlyList<(string Name, Tensor Value)> WholeState() => inner.WholeState();
+
     public void Restore(Action<string, Tensor> read) => inner.Restore(read);
 
     public void Dispose() => inner.Dispose();

@@ -62,7 +62,7 @@ internal sealed class TestRun : IDisposable
         using var plan = Plan(resume, overrides);
         return await TrainingRun.RunAsync(
             plan,
-            (worker, stage, device) => wrap(plan.Stages.Workers.ReplicaOf(worker), stage, plan.Stages.CreateExecutor(worker, stage, device)),
+            (stages, worker, stage, device) => wrap(stages.Workers.ReplicaOf(worker), stage, stages.CreateExecutor(worker, stage, device)),
             new Observer(this),
             stop);
     }
