@@ -36,6 +36,11 @@ internal sealed class LiveView : RunView
     {
         lock (gate)
         {
+            if (newest is { } before && metrics.Step <= before.Step)
+            {
+                losses.RemoveRange(Math.Max(0, losses.Count - (int)(before.Step - metrics.Step) - 1), Math.Min(losses.Count, (int)(before.Step - metrics.Step) + 1));   // they come again
+            }
+
             newest = metrics;
             steps++;
             evaluated = metrics.ValidationLoss is null ? evaluated : metrics;

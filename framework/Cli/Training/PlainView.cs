@@ -41,7 +41,7 @@ internal sealed class PlainView : RunView
 
     public override void Event(RunEvent happened)
     {
-        if (happened.Kind is "evaluation" or "warning")
+        if (happened.Kind is "evaluation" or "warning" or "fault" or "recovery" or "join")
         {
             Line(happened.Message);
         }

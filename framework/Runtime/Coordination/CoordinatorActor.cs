@@ -20,6 +20,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     /// <summary>A stage ends after the operator it is in.</summary>
     private static readonly TimeSpan PauseLimit = TimeSpan.FromSeconds(60);
 
+    /// <summary>Whoever starts processes anew has done so by then.</summary>
+    private static readonly TimeSpan AloneLimit = TimeSpan.FromSeconds(60);
+
     private readonly RunState run;
     private readonly RunRecorder recorder;
     private readonly TaskCompletionSource<RunSummary> outcome;
@@ -52,6 +55,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         Receive<HostTied>(Tied);
         Receive<StagesPaused>(message => message.Epoch == epoch, message => Paused(members.Find(message.Host), message.Held));
         Receive<PauseLate>(message => message.Epoch == epoch && epochRun is null, _ => LoseSilent());
+        Receive<AloneTooLong>(_ => Fail(NothingLeft));
         Receive<StageStarted>(IsOfEpoch, Started);
         Receive<StepReady>(IsOfEpoch, message => epochRun!.Take(message));
         Receive<StagesAdapted>(IsOfEpoch, message => epochRun!.Take(message));
@@ -128,7 +132,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             return;
         }
 
-        if (hasBegun && Seating.IsCrowded(seats))
+        if (hasBegun && epochRun is null)
+        {
+            Pause();   // with this one
+        }
+        else if (hasBegun && Seating.IsCrowded(seats))
         {
             Move($"The node {members.Find(message.Host)!.Node} has joined");
         }
@@ -174,9 +182,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         Timers.Cancel("pause");
         if (Seating.Of(seats, members.Offers) is not { } chosen)
         {
-            Fail($"No process is left that the stages could go on in. {run.LastCheckpointSentence}");
+            AwaitAnother();
             return;
         }
+
+        Timers.Cancel("alone");
 
         var before = seats;
         seats = chosen;
@@ -194,6 +204,23 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         members.TellHosts(new StartStages(
             epoch, point.Step, point.Checkpoint, seats, [.. members.All.Select(host => host.Place)], point.Sources, Self), Self);
     }
+
+    /// <summary>Nothing is left to go on in.</summary>
+    private void AwaitAnother()
+    {
+        if (!members.CanGrow)
+        {
+            Fail(NothingLeft);
+        }
+        else if (!Timers.IsTimerActive("alone"))
+        {
+            recorder.Event("warning", $"No process is left that the stages could go on in; the run waits {AloneLimit.TotalSeconds:F0} s for another one.");
+            Timers.StartSingleTimer("alone", AloneTooLong.Instance, AloneLimit);
+            members.Seek(seats);
+        }
+    }
+
+    private string NothingLeft => $"No process is left that the stages could go on in. {run.LastCheckpointSentence}";
 
     private string Sentence(string reason, RestorePoint point, IReadOnlyList<Seat> before)
     {
@@ -298,7 +325,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             return;
         }
 
-        members.Remove(host);
+        members.Expel(host);
         var held = string.Join(", ", seats.Index().Where(seat => seat.Item.Host == host.Number).Select(seat => workers.NameOf(seat.Index)));
         var sentence = $"The node {host.Node} was lost{(held.Length > 0 ? $", and with it {held}" : "")}: {reason}";
         if (ending is not null)
@@ -461,6 +488,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
 
     private sealed record PauseLate(long Epoch);
+
+    private sealed class AloneTooLong
+    {
+        public static readonly AloneTooLong Instance = new();
+    }
 
     /// <param name="Path">Of the whole checkpoint; null where there is a problem.</param>
     private sealed record CheckpointWritten(long Epoch, long Step, string? Path, string? Problem);

@@ -40,7 +40,8 @@ internal sealed record StartStages(
 internal readonly record struct Seat(int Host, string Device);
 
 /// <param name="Address">Where the process listens for links; null where all of the run is in one process.</param>
-internal sealed record HostPlace(int Number, PlaneAddress? Address);
+/// <param name="IsLeaving">It gives what it has, and keeps nothing for others.</param>
+internal sealed record HostPlace(int Number, PlaneAddress? Address, bool IsLeaving = false);
 
 /// <summary>Snapshots of older steps are not needed any more.</summary>
 internal sealed record ForgetSnapshots(long Before) : IControlMessage;
