@@ -4,6 +4,7 @@ using Akka.Actor;
 using Pipeline.Core.Optimization;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Cluster;
+using Pipeline.Runtime.Faults;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
 using Pipeline.Runtime.TensorPlane;
@@ -15,7 +16,6 @@ namespace Pipeline.Runtime.Coordination;
 /// evaluation or a checkpoint comes between: then a stage does these in the order in which they were sent.</summary>
 internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 {
-    private const int MostSkipsInARow = 10;
     private const int ClockProbes = 8;
 
     private readonly TrainingPlan plan;
@@ -43,7 +43,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
     private long stepBegan;
     private StepMetrics? unrecorded;   // of the last step, while something comes between it and the next
     private long lastReport = Stopwatch.GetTimestamp();
-    private int skipsInARow;
+    private readonly SkippedSteps skipped;
     private int refusedFrames;
     private bool stopping;
     private IActorRef? ending;
@@ -61,6 +61,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         tell = new Action<IControlMessage>?[workers.Count];
         stallWatch = new(workers);
         meter = new(plan);
+        skipped = new(plan.Job);
         lbfgs = plan.Job.Optimizer.IsLbfgs
             ? new(plan.Job.Optimizer.History, plan.Job.Optimizer.LearningRate, plan.Resumed?.Manifest.Lbfgs)
             : null;
@@ -82,6 +83,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         Receive<LinkLost>(message => message.Epoch == epoch, message =>
             Fail($"{Capital(workers.NameOf(message.Worker))} has lost its link to {workers.NameOf(message.Peer)}: {message.Reason}"));
         Receive<FrameRefused>(Refused);
+        Receive<FaultFired>(message => recorder.Event("injected", $"{Capital(workers.NameOf(message.Worker))}: {message.Fault}, as --inject asks."));
         Receive<StagesDescribed>(Described);
         Receive<ClockRead>(meter.Answered);
         Receive<EndRun>(_ => End());
@@ -144,7 +146,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
 
         foreach (var host in hosts)
         {
-            host.Host.Tell(new StartStages(epoch, step, message.Run, addresses, Self));
+            host.Host.Tell(new StartStages(epoch, step, message.Run, addresses, Self, [.. plan.Faults.Select(fault => fault.ToString())]));
         }
 
         usesControlLines = message.Plane is not null;
@@ -207,9 +209,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         var measured = Measurement.Of(plan.Stages, PassResult.Sum(reports.Select(report => report.Result)));
         var skips = !double.IsFinite(measured.Loss) || !double.IsFinite(norm);
         var move = Move(skips ? double.NaN : measured.Loss, reports);
-        skipsInARow = skips && move is null ? skipsInARow + 1 : 0;   // a line search that goes on elsewhere is not stuck
+        skipped.Add(step, skips && move is null);   // a line search that goes on elsewhere is not stuck
         var (committed, began) = (step, stepBegan);
-        var runsNext = !Pauses && skipsInARow < MostSkipsInARow;
+        var runsNext = !Pauses && !skipped.AreTooMany;
         TellAll(new CommitStep(
             epoch, step, skips ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm), runsNext, move));
         var now = Stopwatch.GetTimestamp();
@@ -222,11 +224,10 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         }
 
         unrecorded = metrics;
-        if (skipsInARow == MostSkipsInARow)
+        if (skipped.AreTooMany)
         {
             Record(null);
-            Fail($"Steps {step - MostSkipsInARow + 1} to {step} all had a loss or gradient that is not a finite number; "
-                + $"a lower optimizer.learning-rate may help. {LastCheckpointSentence()}");
+            StopAtLastGoodState();
         }
         else if (AdaptationDue)
         {
@@ -235,6 +236,19 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         else
         {
             Evaluate();
+        }
+    }
+
+    /// <summary>The parameters are still those of the last step that was applied: they are saved unless a checkpoint has them.</summary>
+    private void StopAtLastGoodState()
+    {
+        if (skipped.LastApplied > lastSaved && skipped.LastApplied > 0)
+        {
+            Save();
+        }
+        else
+        {
+            Fail(skipped.Sentence(lastCheckpoint));
         }
     }
 
@@ -335,7 +349,14 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         lastCheckpoint = checkpoints.Complete(plan.Manifest(step, epoch, [.. shards.Select(saved => saved.Shard).OfType<Shard>()], lbfgs?.State), lastCheckpoint);
         lastSaved = step;
         recorder.Event("checkpoint", $"Checkpoint of step {step}.", path: lastCheckpoint);
-        Next();
+        if (skipped.AreTooMany)
+        {
+            StopAtLastGoodState();
+        }
+        else
+        {
+            Next();
+        }
     }
 
     /// <summary>Asks the hosts only when nothing has been reported for long: a stage inside an operator reads no mailbox, its host does.</summary>
@@ -449,8 +470,6 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
             ending.Tell(RunEnded.Instance);
         }
     }
-
-    private string LastCheckpointSentence() => lastCheckpoint is null ? "There is no checkpoint yet." : $"The last checkpoint is {lastCheckpoint}.";
 
     private void TellAll(IControlMessage message)
     {

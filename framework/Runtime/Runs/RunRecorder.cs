@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Pipeline.Core.Optimization;
 using Pipeline.Runtime.Stages;
 
 namespace Pipeline.Runtime.Runs;
@@ -11,12 +12,16 @@ internal sealed class RunRecorder : IDisposable
     private readonly StreamWriter metrics;
     private readonly StreamWriter events;
     private readonly IRunObserver observer;
+    private readonly LossSpikes? spikes;
     private readonly List<double> stepSeconds = [];
     private readonly List<double> tokensPerSecond = [];
     private readonly List<double> bubbles = [];
 
-    public RunRecorder(RunDirectory directory, IRunObserver observer, long step)
+    /// <param name="step">The last one of earlier runs.</param>
+    /// <param name="spikes">Watches the losses; null where their rising means nothing.</param>
+    public RunRecorder(RunDirectory directory, IRunObserver observer, long step, LossSpikes? spikes = null)
     {
+        this.spikes = spikes;
         this.directory = directory;
         this.observer = observer;
         LastStep = step;
@@ -49,6 +54,10 @@ internal sealed class RunRecorder : IDisposable
         tokensPerSecond.Add(step.TokensPerSecond);
         bubbles.Add(step.Bubble);
         observer.Step(step);
+        if (step.Loss is { } loss && spikes?.Add(step.Step, loss) is { } median)
+        {
+            Event("loss-spike", $"The loss of step {step.Step} leaps to {LossText.Of(loss)}, from a median of {LossText.Of(median)} in the steps before.", loss);
+        }
     }
 
     /// <summary>An evaluation after the last step.</summary>

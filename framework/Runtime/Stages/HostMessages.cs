@@ -10,7 +10,9 @@ namespace Pipeline.Runtime.Stages;
 /// <param name="Step">The last step that the stages are to hold.</param>
 /// <param name="Run">The run's secret: who does not know it gets no link.</param>
 /// <param name="Addresses">By worker, where its process listens for links; null where all are in one process.</param>
-internal sealed record StartStages(long Epoch, long Step, Guid Run, IReadOnlyList<PlaneAddress?> Addresses, IActorRef Coordinator) : IControlMessage;
+/// <param name="Faults">What is to go wrong in the run, for drills, as <see cref="Core.Faults.Fault.Parse"/> reads it; null: nothing.</param>
+internal sealed record StartStages(
+    long Epoch, long Step, Guid Run, IReadOnlyList<PlaneAddress?> Addresses, IActorRef Coordinator, IReadOnlyList<string>? Faults = null) : IControlMessage;
 
 /// <summary>Say what the workers are doing; answered with <see cref="StagesDescribed"/>.</summary>
 internal sealed record DescribeStages : IControlMessage;

@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using Akka.Actor;
+using Pipeline.Core.Faults;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Coordination;
+using Pipeline.Runtime.Faults;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.TensorPlane;
 using Pipeline.Tensors.Devices;
@@ -40,6 +42,7 @@ internal sealed class StageActor : ReceiveActor
         ties = new(setup, executors, inbox, clock, (key, tensor) => Send(key, [tensor]));
         carries = new(setup, executors, inbox, Send);
         replicas = new(setup, executors);
+        setup.Faults.Fired = fault => report(new FaultFired(epoch, setup.Worker, fault.ToString()));
         Receive<StartStage>(Start);
         Receive<RunStep>(message => message.Epoch == epoch, message =>
         {
@@ -262,6 +265,7 @@ internal sealed class StageActor : ReceiveActor
     {
         clock.Begin();
         var executor = executors[action.Stage];
+        input = setup.Faults.Before(step, action, input);
         var result = action.Kind switch
         {
             ActionKind.Forward => executor.Forward(step, action.MicroBatch, input),
@@ -275,6 +279,7 @@ internal sealed class StageActor : ReceiveActor
                 executor.WeightGradient(action.MicroBatch, replicas.ReleaseDuring(action, epoch, step));
             }
 
+            result = setup.Faults.After(result);
             clock.EndAction(action, executors.Values.Sum(other => other.InFlight));
             return result;
         }
@@ -307,7 +312,8 @@ internal sealed class StageActor : ReceiveActor
             credits[(key.Kind, key.Stage)] = left - 1;
         }
 
-        LinkTo(key.Stage).Send(frame);
+        var link = LinkTo(key.Stage);
+        link.Send(setup.Faults.OnWire(frame, link));
     }
 
     private ITensorLink LinkTo(int stage) => links[setup.WorkerOf(stage)]!;
@@ -340,6 +346,7 @@ internal sealed class StageActor : ReceiveActor
             clock.EndBetween();
             setup.Status.Set("waiting for the commit of the step");
             report(new StepReady(epoch, current.Step, setup.Worker, squares, result, clock.TakeTimes(), products));
+            setup.Faults.At(FaultPhase.Ready, current.Step);
         }
     }
 
@@ -398,6 +405,7 @@ internal sealed class StageActor : ReceiveActor
 
     private void Commit(CommitStep message)
     {
+        setup.Faults.At(FaultPhase.Commit, message.Step);
         setup.Status.Set("in the optimizer");
         clock.Begin();
         foreach (var executor in executors.Values)
@@ -480,7 +488,8 @@ internal sealed class StageActor : ReceiveActor
         if (state.Length > 0)
         {
             var file = setup.Plan.Workers.FileOf(setup.Worker);
-            var written = SafeTensorsWriter.Write(Path.Combine(message.Directory, file), state, new Dictionary<string, string>(StringComparer.Ordinal));
+            var written = SafeTensorsWriter.Write(Path.Combine(message.Directory, file), state, new Dictionary<string, string>(StringComparer.Ordinal),
+                setup.Faults.WhileWriting(message.Step));
             shard = new(file, written.Bytes, written.Sha256, [.. state.Select(entry => entry.Name)]);
         }
 
