@@ -3,7 +3,7 @@ namespace Pipeline.Core.Optimization;
 /// <summary>Watches the losses of a run and tells when one leaps up. A loss is a spike when it is above
 /// <c>m + max(8 * 1.4826 * d, 0.1 * |m|)</c>, where m is the median of the last 50 finite losses before it and d the median of their distances
 /// from m. 1.4826 d estimates the standard deviation of normal noise and, unlike it, does not grow with a few wild losses; a rise of less than a
-/// tenth is none however calm the run has been. Before there are 20 losses nothing is said, nor is it said twice of losses in a row.</summary>
+/// tenth is none however calm the run has been, nor is what a loss among these 50 reached that was no spike itself. Before there are 20 losses nothing is said, nor is it said twice of losses in a row.</summary>
 public sealed class LossSpikes
 {
     private const int Window = 50;
@@ -41,7 +41,9 @@ public sealed class LossSpikes
     {
         var median = Median(recent.Select(entry => entry.Loss));
         var deviation = NormalDeviations * Median(recent.Select(entry => Math.Abs(entry.Loss - median)));
-        return loss > median + Math.Max(Deviations * deviation, LeastRise * Math.Abs(median)) ? median : null;
+        return loss > median + Math.Max(Deviations * deviation, LeastRise * Math.Abs(median)) && !recent.Any(entry => !entry.IsHigh && entry.Loss >= loss)
+            ? median
+            : null;
     }
 
     private static double Median(IEnumerable<double> values)
