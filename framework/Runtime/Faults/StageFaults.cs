@@ -11,14 +11,14 @@ namespace Pipeline.Runtime.Faults;
 /// <summary>The faults that are armed for one worker. Each happens once in the life of this object, at the place that it names. Calls come from the
 /// worker's thread, but for those while a shard is written. Without faults every call returns at once.</summary>
 /// <param name="armed">The worker's own.</param>
-internal sealed class StageFaults(IEnumerable<Fault> armed)
+internal sealed class StageFaults(IReadOnlyCollection<Fault> armed)
 {
     /// <summary>What was sent just before leaves the process.</summary>
     private static readonly TimeSpan SendTime = TimeSpan.FromMilliseconds(20);
 
     private readonly List<Fault> waiting = [.. armed];   // its own lock: a shard may be written by another thread
     private readonly Queue<WireDamage> wire = [];
-    private readonly bool any = armed.Any();
+    private readonly bool any = armed.Count > 0;
     private (long Step, double Factor)? slow;
     private long actionBegan;
     private bool poisons;
