@@ -349,14 +349,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers
         lastCheckpoint = checkpoints.Complete(plan.Manifest(step, epoch, [.. shards.Select(saved => saved.Shard).OfType<Shard>()], lbfgs?.State), lastCheckpoint);
         lastSaved = step;
         recorder.Event("checkpoint", $"Checkpoint of step {step}.", path: lastCheckpoint);
-        if (skipped.AreTooMany)
-        {
-            StopAtLastGoodState();
-        }
-        else
-        {
-            Next();
-        }
+        (skipped.AreTooMany ? (Action)StopAtLastGoodState : Next)();
     }
 
     /// <summary>Asks the hosts only when nothing has been reported for long: a stage inside an operator reads no mailbox, its host does.</summary>
