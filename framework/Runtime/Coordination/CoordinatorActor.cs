@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Numerics;
 using Akka.Actor;
+using Pipeline.Core.Faults;
 using Pipeline.Runtime.Checkpoints;
+using Pipeline.Runtime.Faults;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
 
@@ -30,12 +32,13 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private readonly Workers workers;
     private readonly StallWatch stallWatch;
     private readonly long runBegan = Stopwatch.GetTimestamp();
-    private readonly List<StageDescription> descriptions = [];
     private IReadOnlyList<Seat> seats = [];
     private EpochRun? epochRun;   // null between two
     private long epoch;
     private long lostAt = -1;   // the newest step when the last loss came
     private int lossesInARow;
+    private long reached;   // the newest step that was begun
+    private readonly HashSet<(int Worker, long Step)> failures = [];
     private (long Since, string Reason)? recovering;
     private bool hasBegun;
     private int refusedFrames;
@@ -66,6 +69,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         Receive<LinkLost>(IsOfEpoch, message => Recover($"{Capital(message.What)}: {message.Reason}"));
         Receive<CheckpointWritten>(Written);
         Receive<FrameRefused>(Refused);
+        Receive<FaultFired>(message => recorder.Event("injected", $"{Capital(workers.NameOf(message.Worker))}: {message.Fault}, as --inject asks."));
         Receive<StagesDescribed>(Described);
         Receive<ClockRead>(run.Meter.Answered);
         Receive<HostLost>(message => Lost(members.Find(message.Host), message.Reason));
@@ -156,6 +160,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     /// <summary>Begins an epoch: whatever the processes are at counts no more.</summary>
     private void Pause()
     {
+        reached = Math.Max(reached, epochRun?.Step ?? 0);
         epochRun = null;
         epoch++;
         members.Pause(epoch, Self);
@@ -202,8 +207,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
         epochRun = new(run, epoch, point.Step, message => members.TellAll(seats, message), members.All.Count > 1, this);
         members.TellHosts(new StartStages(
-            epoch, point.Step, point.Checkpoint, seats, [.. members.All.Select(host => host.Place)], point.Sources, Self), Self);
+            epoch, point.Step, point.Checkpoint, seats, [.. members.All.Select(host => host.Place)], point.Sources, Self, Faults()), Self);
     }
+
+    /// <summary>Those that are still to happen. A step has its wrong numbers however often it is run, as it has its data.</summary>
+    private string[] Faults() => [.. run.Plan.Faults.Where(fault => fault.Step > reached || fault.Kind == FaultKind.Nan).Select(fault => fault.ToString())];
 
     /// <summary>Nothing is left to go on in.</summary>
     private void AwaitAnother()
@@ -264,51 +272,26 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
     void IEpochEvents.SnapshotKept(long step) => members.TellHosts(new ForgetSnapshots(step), Self);
 
-    void IEpochEvents.NotSaved(long step, string problem) => Warn(step, problem);
+    void IEpochEvents.NotSaved(long step, string problem) => CheckpointCommit.Warn(run, step, problem);
 
-    void IEpochEvents.ShardsSaved(long step, IReadOnlyList<Shard> shards, string? problem)
-    {
-        var (self, store, before, of) = (Self, run.Checkpoints, run.LastCheckpoint, epoch);
-        var manifest = problem is null ? run.Plan.Manifest(step, epoch, shards, run.OptimizerAt(step)?.State) : null;
-        Task.Run(() =>
-        {
-            if (manifest is not null)
-            {
-                return new CheckpointWritten(of, step, store.Complete(manifest, before), null);
-            }
-
-            store.Abandon(step);
-            return new CheckpointWritten(of, step, null, problem);
-        }).PipeTo(self, failure: failure => new CheckpointWritten(of, step, null, FailureSentence.Of(failure)));
-    }
+    void IEpochEvents.ShardsSaved(long step, IReadOnlyList<Shard> shards, string? problem) =>
+        CheckpointCommit.WriteAsync(run, epoch, step, shards, problem).PipeTo(Self);
 
     /// <summary>A checkpoint that was complete when its epoch ended is one all the same.</summary>
     private void Written(CheckpointWritten message)
     {
-        if (message.Path is { } path)
-        {
-            run.Saved(message.Step, path);
-            recorder.Event("checkpoint", $"Checkpoint of step {message.Step}.", path: path);
-        }
-        else
-        {
-            Warn(message.Step, message.Problem!);
-        }
-
+        CheckpointCommit.Record(run, message);
         if (message.Epoch == epoch)
         {
-            epochRun?.Written(message.Step, message.Problem);
+            epochRun?.Written();
         }
     }
-
-    private void Warn(long step, string problem) =>
-        recorder.Event("warning", $"The checkpoint of step {step} could not be written, and the run goes on: {problem} {run.LastCheckpointSentence}");
 
     private void Failed(StageFailed message)
     {
         var sentence = $"{Capital(workers.NameOf(message.Worker))} failed while {message.Doing}: {message.Reason}";
         // What happens again at the same place will happen a third time; in one process, where nothing can be lost on its way, the second.
-        if (members.HasNoLines || epochRun!.Step <= lostAt)
+        if (members.HasNoLines || !failures.Add((message.Worker, epochRun!.Step)))
         {
             Fail(sentence);
         }
@@ -415,15 +398,14 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     {
         if (epochRun is not null && Stopwatch.GetElapsedTime(epochRun.LastReport) > StallWatch.Shortest)
         {
-            descriptions.Clear();
+            stallWatch.Begin();
             members.TellHosts(new DescribeStages(), Self);
         }
     }
 
     private void Described(StagesDescribed message)
     {
-        descriptions.AddRange(message.Workers);
-        if (descriptions.Count == workers.Count && stallWatch.Look(run.Meter.TypicalAction, [.. descriptions.OrderBy(one => one.Worker)]) is { } stall)
+        if (stallWatch.Take(message.Workers, run.Meter.TypicalAction) is { } stall)
         {
             recorder.Event("warning", stall);
         }
@@ -493,7 +475,4 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     {
         public static readonly AloneTooLong Instance = new();
     }
-
-    /// <param name="Path">Of the whole checkpoint; null where there is a problem.</param>
-    private sealed record CheckpointWritten(long Epoch, long Step, string? Path, string? Problem);
 }

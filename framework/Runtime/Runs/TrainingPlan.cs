@@ -4,11 +4,13 @@ using Pipeline.Core.Configuration;
 using Pipeline.Core.Data;
 using Pipeline.Core.Data.Tasks;
 using Pipeline.Core.Data.Tokenizers;
+using Pipeline.Core.Faults;
 using Pipeline.Core.Jobs;
 using Pipeline.Core.Optimization;
 using Pipeline.Core.Partitioning;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
+using Pipeline.Runtime.Faults;
 using Pipeline.Runtime.Jobs;
 using Pipeline.Runtime.Planning;
 using Pipeline.Runtime.Stages;
@@ -30,8 +32,10 @@ public sealed class TrainingPlan : IDisposable
     /// <param name="architectures">The families that <c>model.architecture</c> may name.</param>
     /// <param name="resume">Continue from the newest whole checkpoint in the job's directory.</param>
     /// <param name="elsewhere">The workers run on the nodes of a cluster, which places them.</param>
+    /// <param name="inject">What is to go wrong, for drills: each as <see cref="Fault.Parse"/> reads it.</param>
     /// <exception cref="BadInputException">Anything that the user can correct.</exception>
-    public TrainingPlan(string path, IReadOnlyList<string> overrides, IReadOnlyList<IArchitecture> architectures, bool resume = false, bool elsewhere = false)
+    public TrainingPlan(string path, IReadOnlyList<string> overrides, IReadOnlyList<IArchitecture> architectures, bool resume = false, bool elsewhere = false,
+        IReadOnlyList<string>? inject = null)
     {
         opened = new OpenedJob(path, overrides, architectures);
         try
@@ -42,6 +46,7 @@ public sealed class TrainingPlan : IDisposable
             InstructionSet = LibTorch.Load().InstructionSet;
             CheckPlacement(elsewhere);
             Devices = elsewhere ? [] : Runs.Devices.Place(Job.Device, Job.Parallel.Stages * Job.Parallel.Replicas);
+            Faults = [.. (inject ?? []).Select(Fault.Parse)];
             Resumed = resume ? Newest(opened.Settings) : null;
             TokenizerFiles = Resumed is { Manifest.TokenizerFiles: { } files } && IsTheRuns(Path.Combine(Resumed.Directory, Checkpoints.TokenizerFiles.Folder))
                 ? files : null;
@@ -51,6 +56,7 @@ public sealed class TrainingPlan : IDisposable
             CheckOrder();
             CheckBatch();
             Partition = new Partition(model, layout.Cut(Schedule));
+            FaultChecks.Check(this);
         }
         catch
         {
@@ -68,6 +74,10 @@ public sealed class TrainingPlan : IDisposable
         }
 
         Places = [.. Devices.Select(device => new WorkerPlace(Environment.MachineName, Environment.ProcessId, device.ToString()))];
+        if (!elsewhere)
+        {
+            FaultChecks.CheckWires(this);
+        }
     }
 
     /// <summary>As resolved: <c>parallel.split</c> says how the layers are cut.</summary>
@@ -102,6 +112,9 @@ public sealed class TrainingPlan : IDisposable
 
     /// <summary>What the run continues from; null when it starts anew.</summary>
     public Checkpoint? Resumed { get; }
+
+    /// <summary>What is to go wrong in the run, for drills.</summary>
+    public IReadOnlyList<Fault> Faults { get; }
 
     /// <summary>What the user should know of before the start, one sentence each.</summary>
     public IReadOnlyList<string> Warnings => warnings;
@@ -203,6 +216,7 @@ public sealed class TrainingPlan : IDisposable
     internal void Place(IReadOnlyList<WorkerPlace> places, string instructionSet)
     {
         (Places, InstructionSet) = (places, instructionSet);
+        FaultChecks.CheckWires(this);
         CheckInstructions();
     }
 

@@ -32,9 +32,9 @@ internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
 
     public void EndEvaluation() => inner.EndEvaluation();
 
-    public PassResult TakeLoss() => inner.TakeLoss();
+    public virtual PassResult TakeLoss() => inner.TakeLoss();
 
-    public Tensor TakeTiedGradient(TiedCopy copy) => inner.TakeTiedGradient(copy);
+    public virtual Tensor TakeTiedGradient(TiedCopy copy) => inner.TakeTiedGradient(copy);
 
     public void AddTiedGradient(TiedCopy copy, Tensor gradient) => inner.AddTiedGradient(copy, gradient);
 

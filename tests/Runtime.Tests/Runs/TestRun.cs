@@ -36,6 +36,9 @@ internal sealed class TestRun : IDisposable
 
     public string Directory => folder.File("run");
 
+    /// <summary>Faults, as <c>--inject</c> takes them.</summary>
+    public IReadOnlyList<string> Inject { get; set; } = [];
+
     public string DataFile => folder.File("text.txt");
 
     public List<StepMetrics> Steps { get; } = [];
@@ -45,7 +48,7 @@ internal sealed class TestRun : IDisposable
     /// <summary>Called with each step's metrics on the coordinator's thread.</summary>
     public Action<StepMetrics>? OnStep { get; set; }
 
-    public TrainingPlan Plan(bool resume, params string[] overrides) => new(folder.File("job.hocon"), overrides, families, resume);
+    public TrainingPlan Plan(bool resume, params string[] overrides) => new(folder.File("job.hocon"), overrides, families, resume, inject: Inject);
 
     public Task<RunSummary> RunAsync(params string[] overrides) => RunAsync(false, overrides, null, CancellationToken.None);
 
