@@ -12,11 +12,12 @@ internal static class UsageError
         var isRoot = parsed.CommandResult.Parent is null;
         return parsed.UnmatchedTokens switch
         {
-            [] when isRoot => $"Name a command: {Or([.. command.Subcommands.Select(sub => sub.Name)])}; pipeline --help says more.",
+            [] when command.Subcommands.Count > 0 =>
+                $"Name a command{(isRoot ? "" : $" of {command.Name}")}: {Or([.. command.Subcommands.Select(sub => sub.Name)])}; pipeline {(isRoot ? "" : $"{command.Name} ")}--help says more.",
             [] => $"{command.Name}: {parsed.Errors[0].Message}",
             [var token, ..] when token.StartsWith('-') =>
                 $"{Prefix(command, isRoot)}{token} is not an option{Suggest(token, command.Options.Select(option => option.Name))}",
-            [var token, ..] when isRoot => $"{token} is not a command{Suggest(token, command.Subcommands.Select(sub => sub.Name))}",
+            [var token, ..] when command.Subcommands.Count > 0 => $"{Prefix(command, isRoot)}{token} is not a command{Suggest(token, command.Subcommands.Select(sub => sub.Name))}",
             [var token, ..] => $"{command.Name}: {token} is one argument too many; pipeline {command.Name} --help says what it takes.",
         };
     }

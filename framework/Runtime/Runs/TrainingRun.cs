@@ -47,7 +47,7 @@ public static class TrainingRun
         IRunObserver observer,
         CancellationToken stop)
     {
-        plan.Directory.Open(Core.Configuration.SettingsWriter.Write(plan.Job), plan.Schedule.ToCsv(), plan.Resumed?.Manifest.Step);
+        plan.TakeDirectory();
         using var recorder = new RunRecorder(plan.Directory, observer, plan.Resumed?.Manifest.Step ?? 0);
         var outcome = new TaskCompletionSource<RunSummary>(TaskCreationOptions.RunContinuationsAsynchronously);
         system.ActorOf(FrameReaper.Props());
