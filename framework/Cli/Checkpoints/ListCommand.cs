@@ -51,14 +51,16 @@ internal static class ListCommand
             return;
         }
 
-        var table = new Table().Border(TableBorder.Rounded).AddColumns("step", "when", "size", "parameters/tensors", "shards", "state");
+        var table = new Table().Border(TableBorder.Rounded)
+            .AddColumn(Narrow("step")).AddColumn(Narrow("when")).AddColumn(Narrow("size")).AddColumn(Narrow("parameters\n/ tensors"))
+            .AddColumns("shards", "state");
         foreach (var entry in entries)
         {
             table.AddRow(
                 (entry.Step?.ToString(CultureInfo.InvariantCulture) ?? entry.Name).EscapeMarkup(),
                 entry.Written.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
                 ByteSize.Format(entry.Bytes),
-                entry.Tensors == 0 ? "-" : string.Create(CultureInfo.InvariantCulture, $"{entry.Parameters}/{entry.Tensors}"),
+                entry.Tensors == 0 ? "-" : string.Create(CultureInfo.InvariantCulture, $"{entry.Parameters} / {entry.Tensors}"),
                 Shards(entry.Shards).EscapeMarkup(),
                 State(entry).EscapeMarkup());
         }
@@ -66,6 +68,8 @@ internal static class ListCommand
         console.Write(table);
         console.Profile.Out.Writer.WriteLine("Sizes and manifests only: not verified. pipeline checkpoint verify reads every file.");
     }
+
+    private static TableColumn Narrow(string header) => new TableColumn(header).NoWrap();
 
     /// <summary>By the names that their stages gave them.</summary>
     private static string Shards(IReadOnlyList<string> files)

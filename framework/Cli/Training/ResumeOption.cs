@@ -14,13 +14,6 @@ internal sealed class ResumeOption
     {
         this.job = job;
         job.Arity = ArgumentArity.ZeroOrOne;
-        job.Validators.Add(result =>
-        {
-            if (result.Tokens.Count == 0 && result.GetResult(Option) is not { Tokens.Count: > 0 })
-            {
-                result.AddError("Required argument 'JOB' missing for command: 'train'.");
-            }
-        });
     }
 
     public Option<string?> Option { get; } = new("--resume")
@@ -40,6 +33,7 @@ internal sealed class ResumeOption
         {
             ({ } file, _) => (file, value),
             (null, { } word) when File.Exists(word) => (word, ResumePoint.Latest),
+            (null, null) => throw new BadInputException("train: Required argument 'JOB' missing for command: 'train'."),
             _ => throw new BadInputException($"train: name the job file too: pipeline train JOB --resume {value}."),
         };
     }

@@ -98,7 +98,7 @@ public sealed class CheckpointStore(string directory, int keep)
     }
 
     /// <summary>Renames the checkpoints of later steps, so that they are neither taken up nor counted: the run goes on from an earlier one.</summary>
-    /// <param name="damaged">The paths of those that are known to be so.</param>
+    /// <param name="damaged">The paths of those that are known to be so, though sizes and manifests do not show it.</param>
     /// <returns>A sentence for each.</returns>
     /// <exception cref="IOException">One cannot be renamed.</exception>
     public IReadOnlyList<string> SetAsideAfter(long step, IReadOnlyCollection<string> damaged)
@@ -106,8 +106,13 @@ public sealed class CheckpointStore(string directory, int keep)
         var sentences = new List<string>();
         foreach (var (later, path) in CheckpointFolder.Finished(directory).Where(entry => entry.Step > step))
         {
-            var isGood = !damaged.Contains(path) && CheckpointEntry.Look(path).State is CheckpointState.Whole or CheckpointState.Newer;
-            var aside = CheckpointName.SetAside(path, isGood ? CheckpointName.Superseded : CheckpointName.Damaged);
+            var isDamaged = CheckpointEntry.Look(path).State switch
+            {
+                CheckpointState.Whole => damaged.Contains(path),
+                CheckpointState.Newer => false,
+                _ => true,
+            };
+            var aside = CheckpointName.SetAside(path, isDamaged ? CheckpointName.Damaged : CheckpointName.Superseded);
             sentences.Add($"The checkpoint of step {later} is now {Path.GetFileName(aside)}: the run goes on from step {step}.");
         }
 
