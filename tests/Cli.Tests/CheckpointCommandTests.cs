@@ -18,16 +18,24 @@ public sealed class CheckpointCommandTests(CheckpointCommandTests.Trained traine
         Damage();
         var (code, output, errors) = Run("checkpoint list run");
         Assert.Equal((0, ""), (code, errors));
-        var text = string.Join(' ', output.Split(' ', '\n', '│').Where(word => word.Length > 0));
-        Assert.Contains(" 28 / 84 ", text, StringComparison.Ordinal);
-        foreach (var state in new[] { "whole", "incomplete:", "damaged:", "newer format:", "superseded:", "partial:" })
+        var lines = output.Split('\n');
+        Assert.Contains(lines, line => line.StartsWith("│ 12 ", StringComparison.Ordinal) && line.Contains(" 28 / 84 ", StringComparison.Ordinal) && line.Contains(" whole ", StringComparison.Ordinal));
+        foreach (var reason in new[]
         {
-            Assert.Contains($" {state}", text, StringComparison.Ordinal);
+            "step-00000020.0123abcd.partial: partial: It was never finished: ",
+            "step-00000016.superseded: superseded: Its run went on from an earlier step, ",
+            "step-00000014: newer format: ",
+            "step-00000013: incomplete: It has no manifest.json, which is written last.",
+            $"step-00000008: damaged: {folder.File("run/checkpoints/step-00000008/stage-0.safetensors")} has ",
+            $"step-00000004: incomplete: {folder.File("run/checkpoints/step-00000004/stage-0.safetensors")} is missing.",
+        })
+        {
+            Assert.Single(lines, line => line.StartsWith(reason, StringComparison.Ordinal));
         }
 
-        Assert.Contains("not verified", text, StringComparison.Ordinal);
+        Assert.Contains("not verified", output, StringComparison.Ordinal);
         Assert.DoesNotContain('\u001b', output);
-        Assert.All(output.Split('\n'), line => Assert.InRange(line.Length, 0, 100));
+        Assert.Equal(13, lines.TakeWhile(line => !line.StartsWith("step-", StringComparison.Ordinal)).Count());   // one a checkpoint: nothing is broken
     }
 
     [Fact]
@@ -52,7 +60,6 @@ public sealed class CheckpointCommandTests(CheckpointCommandTests.Trained traine
         Assert.Equal(entries.Length, Json("checkpoint list run/checkpoints --json").GetProperty("checkpoints").GetArrayLength());
     }
 
-    /// <summary>A file that could not be opened would end it otherwise.</summary>
     [Fact]
     public void A_list_reads_no_shard()
     {
@@ -149,12 +156,10 @@ public sealed class CheckpointCommandTests(CheckpointCommandTests.Trained traine
 
     [Theory]
     [InlineData("train job.hocon --resume", 13)]
-    [InlineData("train job.hocon --resume latest", 13)]
     [InlineData("train job.hocon --resume=latest", 13)]
     [InlineData("train --resume job.hocon", 13)]
     [InlineData("train --resume latest job.hocon", 13)]
     [InlineData("train job.hocon --resume 8", 9)]
-    [InlineData("train --resume 00000008 job.hocon", 9)]
     [InlineData("train job.hocon --resume run/checkpoints/step-00000004", 5)]
     [InlineData("train job.hocon --resume run --set job.directory=branch", 13)]
     [InlineData("train job.hocon --resume run/checkpoints/step-00000004/ --set job.directory=branch", 5)]

@@ -9,8 +9,6 @@ namespace Pipeline.Cli.Checkpoints;
 /// <summary><c>pipeline checkpoint list RUN</c>: what there is, as manifests and sizes tell. No file is read but the manifests.</summary>
 internal static class ListCommand
 {
-    private const int MostNames = 4;
-
     public static Command Create()
     {
         var (run, json) = (CheckpointCommand.Run(), CheckpointCommand.Json());
@@ -51,9 +49,7 @@ internal static class ListCommand
             return;
         }
 
-        var table = new Table().Border(TableBorder.Rounded)
-            .AddColumn(Narrow("step")).AddColumn(Narrow("when")).AddColumn(Narrow("size")).AddColumn(Narrow("parameters\n/ tensors"))
-            .AddColumns("shards", "state");
+        var table = new Table().Border(TableBorder.Rounded).AddColumns("step", "when", "size", "parameters\n/ tensors", "shards", "state");   // 80 letters hold it
         foreach (var entry in entries)
         {
             table.AddRow(
@@ -61,28 +57,16 @@ internal static class ListCommand
                 entry.Written.ToLocalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
                 ByteSize.Format(entry.Bytes),
                 entry.Tensors == 0 ? "-" : string.Create(CultureInfo.InvariantCulture, $"{entry.Parameters} / {entry.Tensors}"),
-                Shards(entry.Shards).EscapeMarkup(),
-                State(entry).EscapeMarkup());
+                entry.Shards.Count.ToString(CultureInfo.InvariantCulture),
+                CheckpointReport.Word(entry.State));
         }
 
         console.Write(table);
+        foreach (var entry in entries.Where(entry => entry.Reason is not null))
+        {
+            console.Profile.Out.Writer.WriteLine($"{entry.Name}: {CheckpointReport.Word(entry.State)}: {entry.Reason}");
+        }
+
         console.Profile.Out.Writer.WriteLine("Sizes and manifests only: not verified. pipeline checkpoint verify reads every file.");
     }
-
-    private static TableColumn Narrow(string header) => new TableColumn(header).NoWrap();
-
-    /// <summary>By the names that their stages gave them.</summary>
-    private static string Shards(IReadOnlyList<string> files)
-    {
-        string[] names = [.. files.Select(file => Path.GetFileNameWithoutExtension(file))];
-        return names.Length switch
-        {
-            0 => "-",
-            <= MostNames => $"{names.Length}: {string.Join(", ", names)}",
-            _ => $"{names.Length}: {names[0]} to {names[^1]}",
-        };
-    }
-
-    private static string State(CheckpointEntry entry) =>
-        CheckpointReport.Word(entry.State) + (entry.Reason is null ? "" : $": {entry.Reason.Replace(entry.Path + Path.DirectorySeparatorChar, "", StringComparison.Ordinal)}");
 }

@@ -3,7 +3,7 @@ using Pipeline.Core;
 namespace Pipeline.Runtime.Checkpoints;
 
 /// <summary>A checkpoint as its manifest and the sizes of its files show it; no other file was read.</summary>
-/// <param name="Step">Null where neither name nor manifest tells.</param>
+/// <param name="Step">By its manifest, or else its name; null where neither tells.</param>
 /// <param name="Reason">Why it is not whole, as a sentence; null where it is.</param>
 /// <param name="Written">When its manifest was, or else the folder.</param>
 /// <param name="Bytes">Of all files in it.</param>
@@ -33,7 +33,7 @@ public sealed record CheckpointEntry(
         string[] names = [.. (manifest?.Shards ?? []).SelectMany(shard => shard.Tensors).Select(name => TensorIndex.PartOf(name, "").Tensor).Distinct(StringComparer.Ordinal)];
         return new(
             path,
-            manifest?.Step ?? CheckpointName.StepOf(path),
+            manifest?.Step ?? CheckpointName.NamedStepOf(path),
             state,
             reason,
             WrittenAt(path),

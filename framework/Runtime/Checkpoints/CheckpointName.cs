@@ -19,8 +19,11 @@ internal static class CheckpointName
     public static string Of(long step) => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D8}");
 
     /// <summary>Null where the name is not of a finished checkpoint in its place.</summary>
-    public static long? StepOf(string path) =>
-        Path.GetFileName(path) is var name
+    public static long? StepOf(string path) => Path.GetFileName(path).Contains('.', StringComparison.Ordinal) ? null : NamedStepOf(path);
+
+    /// <summary>Also of one that is unfinished or set aside; null where the name is no checkpoint's.</summary>
+    public static long? NamedStepOf(string path) =>
+        Path.GetFileName(path).Split('.')[0] is var name
         && name.StartsWith(Prefix, StringComparison.Ordinal)
         && long.TryParse(name.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : null;
 
