@@ -12,11 +12,12 @@ internal static class CheckpointCommit
         var manifest = run.Plan.Manifest(step, epoch, shards, run.OptimizerAt(step)?.State);
         return Task.Run(() =>
         {
+            var warnings = new List<string>();
             try
             {
                 if (problem is null)
                 {
-                    return new CheckpointWritten(epoch, step, store.Complete(manifest, before), null);
+                    return new CheckpointWritten(epoch, step, store.Complete(manifest, before, warnings.Add), null, warnings);
                 }
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
@@ -25,7 +26,7 @@ internal static class CheckpointCommit
             }
 
             store.Abandon(step);
-            return new CheckpointWritten(epoch, step, null, problem);
+            return new CheckpointWritten(epoch, step, null, problem, warnings);
         });
     }
 
@@ -36,9 +37,15 @@ internal static class CheckpointCommit
         {
             Warn(run, message.Step, problem);
         }
-        else if (message.Step <= run.Recorder.LastStep)
+
+        foreach (var warning in message.Warnings)
         {
-            run.Saved(message.Step, message.Path!);
+            run.Recorder.Event("warning", warning);
+        }
+
+        if (message.Path is not null && message.Step <= run.Recorder.LastStep)
+        {
+            run.Saved(message.Step, message.Path);
             run.Recorder.Event("checkpoint", $"Checkpoint of step {message.Step}.", path: message.Path);
         }
     }
@@ -48,4 +55,5 @@ internal static class CheckpointCommit
 }
 
 /// <param name="Path">Of the whole checkpoint; null where there is a problem.</param>
-internal sealed record CheckpointWritten(long Epoch, long Step, string? Path, string? Problem);
+/// <param name="Warnings">What could not be tidied up.</param>
+internal sealed record CheckpointWritten(long Epoch, long Step, string? Path, string? Problem, IReadOnlyList<string> Warnings);
