@@ -65,20 +65,21 @@ public sealed class ClusterTests : IDisposable
     }
 
     [Fact]
-    public void A_node_that_is_killed_ends_the_run_at_once_with_a_sentence()
+    public void A_node_that_is_killed_does_not_end_the_run()
     {
-        using var command = Command.Start(folder.Path, "train", "job.hocon", "--processes", "2", "--set", "parallel.stages=2", "--set", "job.steps=100000");
-        command.WaitFor("step 1/");
-        var node = command.Alive.Where(id => id != command.Id).Max();
-        var clock = Stopwatch.StartNew();
-        Command.Signal("KILL", $"{node}");
-        WaitUntil(() => File.ReadAllText(folder.File("run/events.jsonl")).Contains("\"fault\"", StringComparison.Ordinal));
-        var noticed = clock.Elapsed;
+        string[] job = ["train", "job.hocon", "--set", "parallel.stages=2", "--set", "job.steps=150", "--set", "evaluation.every=0"];
+        Assert.Equal(0, Command.Run(folder.Path, job).ExitCode);
+        var expected = Losses();
+        using var command = Command.Start(folder.Path, [.. job, "--processes", "2"]);
+        command.WaitFor("step 5/");
+        Command.Signal("KILL", $"{command.Alive.Where(id => id != command.Id).Max()}");
         var (code, _, errors) = command.Finish();
-        Assert.Equal(1, code);
-        Assert.Matches("The node node-[12] was lost, and with it stage [01]|has lost its link to stage [01]", errors);
+        Assert.True(code == 0, errors);
+        var records = File.ReadAllText(folder.File("run/events.jsonl"));
+        Assert.Matches("The node node-[12] was lost, and with it stage [01]|has lost its link to stage [01]", records);
+        Assert.Matches("After a loss: the run goes on after step [0-9]+, from the memory of its processes, in epoch 2; stage [01] is on node-[12]/cpu now.", records);
+        Assert.Equal(expected, Losses());
         Assert.Empty(command.Alive);
-        Assert.True(noticed < TimeSpan.FromSeconds(5), $"It took {noticed} to notice.");   // 0.1 s on a quiet machine
     }
 
     [Fact]
@@ -138,25 +139,26 @@ public sealed class ClusterTests : IDisposable
     }
 
     [Fact]
-    public void A_node_that_is_stopped_ends_the_run_and_the_others_are_free_for_the_next()
+    public void A_node_that_is_stopped_leaves_behind_the_step_under_way_and_the_run_goes_on()
     {
         using var first = Command.Start(folder.Path, "node", "--port", "0", "--name", "alpha", "--devices", "cpu");
         var address = first.ReadLine().Split(' ')[^1].TrimEnd('.');
         using var second = Command.Start(folder.Path, "node", "--port", "0", "--name", "beta", "--devices", "cpu", "--join", address);
         second.WaitFor("Node beta");
-        using var train = Command.Start(folder.Path, "train", "job.hocon", "--join", address, "--nodes", "2", "--set", "parallel.stages=2", "--set", "job.steps=100000");
-        train.WaitFor("step 1/");
+        string[] job = ["train", "job.hocon", "--set", "parallel.stages=2", "--set", "job.steps=400", "--set", "evaluation.every=0"];
+        using var train = Command.Start(folder.Path, [.. job, "--join", address, "--nodes", "2"]);
+        train.WaitFor("step 13/");
         second.Signal("TERM");
         var (code, _, errors) = second.Finish();
         Assert.Equal((0, ""), (code, errors));
-        var clock = Stopwatch.StartNew();
         (code, _, errors) = train.Finish();
-        Assert.Equal(1, code);
-        Assert.Matches("The node beta was lost, and with it stage 1|has lost its link to stage [01]", errors);
-        Assert.True(clock.Elapsed < Soon, $"It took {clock.Elapsed} to end.");
-
-        (code, _, errors) = Command.Run(folder.Path, "train", "job.hocon", "--join", address, "--set", "parallel.stages=1");
         Assert.True(code == 0, errors);
+        var events = File.ReadAllText(folder.File("run/events.jsonl"));
+        Assert.Contains("The node beta leaves: the run goes on after step ", events, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"fault\"", events, StringComparison.Ordinal);
+        var losses = Losses();
+        Assert.Equal(0, Command.Run(folder.Path, job).ExitCode);
+        Assert.Equal(Losses(), losses);
     }
 
     private IReadOnlyList<(double, double)> Losses() =>

@@ -122,8 +122,8 @@ public sealed class CheckpointStore(string directory, int keep)
     /// <summary>Puts a finished one in its place. What had the place keeps it until the other is there, under another name.</summary>
     private static void Replace(string path, string partial)
     {
-        var aside = !Directory.Exists(path) ? null
-            : CheckpointName.SetAside(path, CheckpointEntry.Look(path).State == CheckpointState.Whole ? CheckpointName.Superseded : CheckpointName.Damaged);
+        var wasWhole = Directory.Exists(path) && CheckpointEntry.Look(path).State == CheckpointState.Whole;
+        var aside = Directory.Exists(path) ? CheckpointName.SetAside(path, wasWhole ? CheckpointName.Superseded : CheckpointName.Damaged) : null;
         try
         {
             Directory.Move(partial, path);
@@ -132,6 +132,11 @@ public sealed class CheckpointStore(string directory, int keep)
         {
             Directory.Move(aside, path);
             throw;
+        }
+
+        if (wasWhole)
+        {
+            Remove(aside!);   // the run has come to this step again, and it is the same
         }
     }
 

@@ -50,8 +50,12 @@ internal static class CheckpointCommit
         }
     }
 
-    public static void Warn(RunState run, long step, string problem) => run.Recorder.Event(
-        "warning", $"The checkpoint of step {step} could not be written, and the run goes on: {problem} {run.LastCheckpointSentence}");
+    /// <summary>A checkpoint does not come about, which is no reason to end a run.</summary>
+    public static void Warn(RunState run, long step, string problem)
+    {
+        run.SaveProblem = problem;
+        run.Recorder.Event("warning", $"The checkpoint of step {step} could not be written, and the run goes on: {problem} {run.LastCheckpointSentence}");
+    }
 }
 
 /// <param name="Path">Of the whole checkpoint; null where there is a problem.</param>

@@ -308,14 +308,16 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             return;
         }
 
+        if (ending is not null)
+        {
+            Ended(host);
+            return;
+        }
+
         members.Expel(host);
         var held = string.Join(", ", seats.Index().Where(seat => seat.Item.Host == host.Number).Select(seat => workers.NameOf(seat.Index)));
         var sentence = $"The node {host.Node} was lost{(held.Length > 0 ? $", and with it {held}" : "")}: {reason}";
-        if (ending is not null)
-        {
-            AnswerWhenEnded();
-        }
-        else if (epochRun is not null)
+        if (epochRun is not null)
         {
             Recover(sentence);
         }

@@ -275,7 +275,7 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
         }
         else
         {
-            events.Failed($"The last checkpoint, of step {step}, could not be written. {run.LastCheckpointSentence}");
+            events.Failed($"The last checkpoint, of step {step}, could not be written: {run.SaveProblem} {run.LastCheckpointSentence}");
         }
     }
 

@@ -31,6 +31,9 @@ internal sealed class RunState(TrainingPlan plan, RunRecorder recorder)
     /// <summary>As a sentence of an error ends.</summary>
     public string LastCheckpointSentence => LastCheckpoint is null ? "There is no checkpoint yet." : $"The last checkpoint is {LastCheckpoint}.";
 
+    /// <summary>Why the last checkpoint that did not come about did not, in one sentence.</summary>
+    public string SaveProblem { get; set; } = "";
+
     public void Saved(long step, string path)
     {
         if (step > LastSaved)
