@@ -11,9 +11,10 @@ internal sealed class PlainView : RunView
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(30);
 
     private readonly long interval;
+    private bool takesUp;
     private long lastLine = Stopwatch.GetTimestamp();
 
-    public PlainView(TrainingPlan plan, IAnsiConsole console)
+    public PlainView(RunPlan plan, IAnsiConsole console)
         : base(plan, console)
     {
         interval = Math.Max(1, plan.Job.Job.Steps / 30);
@@ -26,8 +27,9 @@ internal sealed class PlainView : RunView
 
     public override void Step(StepMetrics metrics)
     {
-        if (metrics.Step % interval == 0 || metrics.Step == 1 || metrics.Skipped || Stopwatch.GetElapsedTime(lastLine) > LongestSilence)
+        if (metrics.Step % interval == 0 || takesUp || metrics.Step == 1 || metrics.Skipped || Stopwatch.GetElapsedTime(lastLine) > LongestSilence)
         {
+            takesUp = false;
             lastLine = Stopwatch.GetTimestamp();
             var all = StageShare.Mean([.. metrics.Stages.Select(stage => StageShare.Of(stage, metrics.StepSeconds))]);
             Line(string.Create(
@@ -39,9 +41,16 @@ internal sealed class PlainView : RunView
         }
     }
 
+    public override void TakeUp(IReadOnlyList<StepMetrics> recent)
+    {
+        base.TakeUp(recent);
+        takesUp = true;
+        Step(recent[^1]);
+    }
+
     public override void Event(RunEvent happened)
     {
-        if (happened.Kind is "evaluation" or "warning")
+        if (happened.Kind is "evaluation" or "warning" or "takeover")
         {
             Line(happened.Message);
         }

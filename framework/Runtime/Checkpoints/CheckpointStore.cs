@@ -67,6 +67,27 @@ public sealed class CheckpointStore(string directory, int keep)
         }
     }
 
+    /// <summary>No checkpoint that was begun comes about, whoever writes at it: its folder loses its name first.</summary>
+    public void AbandonAll()
+    {
+        foreach (var partial in System.IO.Directory.Exists(directory) ? System.IO.Directory.GetDirectories(directory, Prefix + "*" + Unfinished) : [])
+        {
+            var stale = Path.Combine(directory, $".stale-{Guid.NewGuid():N}");
+            System.IO.Directory.Move(partial, stale);
+            try
+            {
+                System.IO.Directory.Delete(stale, recursive: true);
+            }
+            catch (IOException)
+            {
+                // Somebody has put another file there meanwhile.
+            }
+        }
+    }
+
+    /// <summary>The newest finished checkpoint by its name, whose content is not looked at; null where there is none.</summary>
+    public (string Path, long Step)? NewestName => Paths().Select(path => ((string, long)?)(path, StepOf(path)!.Value)).FirstOrDefault();
+
     /// <summary>The newest whole checkpoint; each that had to be passed over is told to <paramref name="refused"/>. Null when there is none.</summary>
     public Checkpoint? Newest(Action<string> refused)
     {

@@ -27,6 +27,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private readonly Workers workers;
     private readonly StallWatch stallWatch;
     private readonly long runBegan = Stopwatch.GetTimestamp();
+    private TimeSpan timeBefore;   // under other coordinators
     private readonly List<StageDescription> descriptions = [];
     private IReadOnlyList<Seat> seats = [];
     private EpochRun? epochRun;   // null between two
@@ -34,11 +35,12 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private long lostAt = -1;   // the newest step when the last loss came
     private int lossesInARow;
     private (long Since, string Reason)? recovering;
+    private bool takesOver;   // until its first epoch
     private bool hasBegun;
     private int refusedFrames;
     private IActorRef? ending;
 
-    public CoordinatorActor(TrainingPlan plan, RunRecorder recorder, RunMembers members, TaskCompletionSource<RunSummary> outcome)
+    public CoordinatorActor(RunPlan plan, RunRecorder recorder, RunMembers members, TaskCompletionSource<RunSummary> outcome)
     {
         run = new(plan, recorder);
         this.recorder = recorder;
@@ -79,7 +81,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <param name="outcome">Gets the summary when the run has ended, however it has.</param>
-    public static Props Props(TrainingPlan plan, RunRecorder recorder, RunMembers members, TaskCompletionSource<RunSummary> outcome) =>
+    public static Props Props(RunPlan plan, RunRecorder recorder, RunMembers members, TaskCompletionSource<RunSummary> outcome) =>
         Akka.Actor.Props.Create(() => new CoordinatorActor(plan, recorder, members, outcome)).WithDispatcher("coordinator-dispatcher");
 
     /// <summary>The coordinator's own failures, such as a full disk under its records, end the run with their reason too.</summary>
@@ -88,6 +90,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         try
         {
             return base.AroundReceive(receive, message);
+        }
+        catch (RunTakenOverException taken)
+        {
+            outcome.TrySetException(taken);
+            return true;
         }
         catch (Exception failure)
         {
@@ -102,14 +109,14 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
     private void Start(StartRun message)
     {
-        var plan = run.Plan;
         seats = message.Seats;
-        var resumed = plan.Resumed is null ? "" : $", continuing {plan.Resumed.Directory}";
-        var replicas = workers.Replicas == 1 ? "" : $" of each of {workers.Replicas} replicas";
-        recorder.Event("start", $"{plan.Job.Job.Name}: {plan.Partition.Model.ParameterCount:N0} parameters on {workers.Ranks} stages{replicas}{resumed}.");
-        foreach (var warning in plan.Warnings)
+        if (message.TakenOver is { } before)
         {
-            recorder.Event("warning", warning);
+            TakeOver(before);
+        }
+        else
+        {
+            TellStart();
         }
 
         foreach (var host in message.Hosts)
@@ -119,6 +126,28 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
         Timers.StartPeriodicTimer("stall", Coordination.LookForStall.Instance, TimeSpan.FromSeconds(1));
         BeginWhenTied();
+    }
+
+    private void TellStart()
+    {
+        var plan = run.Plan;
+        var resumed = plan.Resumed is null ? "" : $", continuing {plan.Resumed.Directory}";
+        var replicas = workers.Replicas == 1 ? "" : $" of each of {workers.Replicas} replicas";
+        recorder.Event("start", $"{plan.Job.Job.Name}: {plan.Partition.Model.ParameterCount:N0} parameters on {workers.Ranks} stages{replicas}{resumed}.");
+        foreach (var warning in plan.Warnings)
+        {
+            recorder.Event("warning", warning);
+        }
+    }
+
+    /// <summary>The run's records and checkpoints, and what its processes hold, are all that there is to know.</summary>
+    private void TakeOver(TakenOver before)
+    {
+        (epoch, timeBefore, takesOver, recovering) = (before.Epoch, DateTimeOffset.UtcNow - before.Began, true, (Stopwatch.GetTimestamp(), before.Reason));
+        if (run.Checkpoints.NewestName is { } newest)
+        {
+            run.Saved(newest.Step, newest.Path);
+        }
     }
 
     private void Tied(HostTied message)
@@ -148,6 +177,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     /// <summary>Begins an epoch: whatever the processes are at counts no more.</summary>
     private void Pause()
     {
+        run.Plan.Directory.CheckOwner();   // who stood still must not go on by itself
         epochRun = null;
         epoch++;
         members.Pause(epoch, Self);
@@ -187,7 +217,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         members.ReadClocks(ClockProbes, Self);
         if (recovering is { } loss)
         {
-            recorder.Event("recovery", Sentence(loss.Reason, point, before));
+            recorder.Event(takesOver ? "takeover" : "recovery", Sentence(loss.Reason, point, before));
         }
 
         epochRun = new(run, epoch, point.Step, message => members.TellAll(seats, message), members.All.Count > 1, this);
@@ -220,7 +250,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             members.Remove(host);
         }
 
-        recovering = null;
+        (recovering, takesOver) = (null, false);
         members.Seek(seats);
     }
 
@@ -241,12 +271,13 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
     void IEpochEvents.ShardsSaved(long step, IReadOnlyList<Shard> shards, string? problem)
     {
-        var (self, store, before, of) = (Self, run.Checkpoints, run.LastCheckpoint, epoch);
+        var (self, directory, store, before, of) = (Self, run.Plan.Directory, run.Checkpoints, run.LastCheckpoint, epoch);
         var manifest = problem is null ? run.Plan.Manifest(step, epoch, shards, run.OptimizerAt(step)?.State) : null;
         Task.Run(() =>
         {
             if (manifest is not null)
             {
+                directory.CheckOwner();
                 return new CheckpointWritten(of, step, store.Complete(manifest, before), null);
             }
 
@@ -430,7 +461,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     }
 
     private RunSummary Summarize(string result, string? failure) =>
-        recorder.Summarize(run.Plan, result, failure, Stopwatch.GetElapsedTime(runBegan), run.LastCheckpoint);
+        recorder.Summarize(run.Plan, result, failure, timeBefore + Stopwatch.GetElapsedTime(runBegan), run.LastCheckpoint);
 
     private void End()
     {

@@ -1,12 +1,13 @@
 using System.Text.Json;
 using Pipeline.Core;
+using Pipeline.Runtime.Checkpoints;
 
 namespace Pipeline.Runtime.Runs;
 
 /// <summary>Where a run keeps its records.</summary>
 public sealed class RunDirectory : IDisposable
 {
-    private FileStream? held;
+    private RunLock? held;
 
     internal static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
@@ -54,14 +55,15 @@ public sealed class RunDirectory : IDisposable
     /// of later steps cut.</summary>
     /// <param name="job">The job file as resolved.</param>
     /// <param name="schedule">The schedule's rows; null where nothing is run yet.</param>
-    public void Open(string job, string? schedule, long? resumedStep)
+    /// <param name="run">The run's secret; none in a run of one process.</param>
+    /// <param name="epoch">That the run goes on from.</param>
+    public void Open(string job, string? schedule, long? resumedStep, Guid run = default, long epoch = 0)
     {
         try
         {
             if (Directory.Exists(Root) && Directory.EnumerateFileSystemEntries(Root).Any())
             {
-                Hold();
-                Dispose();
+                RunLock.Take(Root).Dispose();
             }
 
             if (resumedStep is { } step)
@@ -74,7 +76,8 @@ public sealed class RunDirectory : IDisposable
             }
 
             Directory.CreateDirectory(Checkpoints);
-            Hold();
+            held = RunLock.Take(Root);
+            held.Own(run, epoch);
             File.WriteAllText(Job, job);
             if (schedule is not null)
             {
@@ -90,18 +93,26 @@ public sealed class RunDirectory : IDisposable
     /// <summary>Lets another run have the directory.</summary>
     public void Dispose() => held?.Dispose();
 
-    /// <summary>Keeps other runs out for as long as this process lives.</summary>
-    private void Hold()
+    /// <summary>For the same run under another coordinator. All records become new files, and checkpoints that are not whole go: whoever wrote them, and may only
+    /// stand still, has them open under no name any more.</summary>
+    /// <exception cref="RunTakenOverException">The directory is another run's by now, or the epoch is not newer.</exception>
+    internal void TakeOver(Guid run, long epoch)
     {
-        try
+        held = RunLock.TakeOver(Root, run, epoch);
+        CutMetrics(long.MaxValue - 1);
+        if (File.Exists(Events))
         {
-            held = new FileStream(Path.Combine(Root, "run.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            var whole = File.ReadAllText(Events);
+            File.WriteAllText(Events + ".partial", whole[..(whole.LastIndexOf('\n') + 1)]);
+            File.Move(Events + ".partial", Events, overwrite: true);
         }
-        catch (IOException taken) when (taken is not DirectoryNotFoundException)
-        {
-            throw new BadInputException($"job.directory: {Root} is in use by another run; choose another folder.", taken);
-        }
+
+        new CheckpointStore(Checkpoints, 1).AbandonAll();
     }
+
+    /// <summary>Before anything in the directory is replaced or named anew.</summary>
+    /// <exception cref="RunTakenOverException">Another coordinator has taken the run over.</exception>
+    internal void CheckOwner() => held?.Check();
 
     private bool Holds(string path) => path == Root || path.StartsWith(Root + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 

@@ -13,11 +13,18 @@ internal sealed class RunRecorder : IDisposable
     private readonly List<StepMetrics> steps = [];   // without their stages
     private StreamWriter metrics;
 
-    public RunRecorder(RunDirectory directory, IRunObserver observer, long step)
+    /// <param name="step">Behind which this run begins.</param>
+    /// <param name="takesOver">Goes on with the records of another coordinator of the run.</param>
+    public RunRecorder(RunDirectory directory, IRunObserver observer, long step, bool takesOver = false)
     {
         this.directory = directory;
         this.observer = observer;
-        LastStep = step;
+        if (takesOver)
+        {
+            steps.AddRange(Read(directory.Metrics).Where(one => one.Step > step).Select(one => one with { Stages = [] }));
+        }
+
+        LastStep = steps.Count > 0 ? steps[^1].Step : step;
         metrics = Append(directory.Metrics);
         events = Append(directory.Events);
     }
@@ -35,6 +42,18 @@ internal sealed class RunRecorder : IDisposable
 
     public long SkippedSteps => steps.LongCount(step => step.Skipped);
 
+    /// <param name="path">Of metrics.jsonl, which need not be there; its last line may not be whole.</param>
+    public static IEnumerable<StepMetrics> Read(string path)
+    {
+        foreach (var line in File.Exists(path) ? File.ReadLines(path) : [])
+        {
+            if (line.EndsWith('}') && JsonSerializer.Deserialize<StepMetrics>(line, RunDirectory.Json) is { } step)
+            {
+                yield return step;
+            }
+        }
+    }
+
     public void Step(StepMetrics step)
     {
         metrics.WriteLine(JsonSerializer.Serialize(step, RunDirectory.Json));
@@ -48,6 +67,7 @@ internal sealed class RunRecorder : IDisposable
     {
         if (step < LastStep)
         {
+            directory.CheckOwner();
             metrics.Dispose();
             directory.CutMetrics(step);
             metrics = Append(directory.Metrics);
@@ -82,7 +102,7 @@ internal sealed class RunRecorder : IDisposable
 
     /// <param name="result">As <see cref="RunSummary.Outcome"/>.</param>
     /// <param name="checkpoint">The last one's folder; null where there is none.</param>
-    public RunSummary Summarize(TrainingPlan plan, string result, string? failure, TimeSpan time, string? checkpoint) => new(
+    public RunSummary Summarize(RunPlan plan, string result, string? failure, TimeSpan time, string? checkpoint) => new(
         plan.Job.Job.Name,
         result,
         failure,
@@ -111,6 +131,7 @@ internal sealed class RunRecorder : IDisposable
     {
         try
         {
+            directory.CheckOwner();
             File.WriteAllText(directory.Summary, JsonSerializer.Serialize(summary, RunDirectory.Json) + "\n");
             return summary;
         }
