@@ -16,6 +16,7 @@ using Pipeline.Runtime.Stages;
 var root = new RootCommand("Pipeline trains models that do not fit one device: layer groups as actors, micro-batches between them.")
 {
     TrainCommand.Create(),
+    AttachCommand.Create(),
     GenerateCommand.Create(),
     EvaluateCommand.Create(),
     PlanCommand.Create(),

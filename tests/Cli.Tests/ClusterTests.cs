@@ -71,7 +71,7 @@ public sealed class ClusterTests : IDisposable
         Assert.Equal(0, Command.Run(folder.Path, job).ExitCode);
         var expected = Losses();
         using var command = Command.Start(folder.Path, [.. job, "--processes", "2"]);
-        command.WaitFor("step 5/");
+        command.WaitFor("step 25/");
         Command.Signal("KILL", $"{command.Alive.Where(id => id != command.Id).Max()}");
         var (code, _, errors) = command.Finish();
         Assert.True(code == 0, errors);

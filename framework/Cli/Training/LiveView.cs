@@ -25,7 +25,7 @@ internal sealed class LiveView : RunView
     private StepMetrics? evaluated;
     private string news = "starting";
 
-    public LiveView(TrainingPlan plan, IAnsiConsole console)
+    public LiveView(RunPlan plan, IAnsiConsole console)
         : base(plan, console)
     {
         shares = [.. plan.Summaries.Select(_ => new StageShare(1, 0))];
@@ -57,6 +57,19 @@ internal sealed class LiveView : RunView
                 shares[worker] = shares[worker].Towards(StageShare.Of(stage, metrics.StepSeconds), 1.0 / Math.Min(steps, 20));
             }
         }
+    }
+
+    public override void TakeUp(IReadOnlyList<StepMetrics> recent)
+    {
+        lock (gate)
+        {
+            base.TakeUp(recent);
+            losses.Clear();
+            losses.AddRange(recent.SkipLast(1).Select(step => step.Loss).OfType<double>());
+            evaluated = recent.LastOrDefault(step => step.ValidationLoss is not null) ?? evaluated;
+        }
+
+        Step(recent[^1]);
     }
 
     public override void Event(RunEvent happened)

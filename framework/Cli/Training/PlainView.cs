@@ -12,9 +12,10 @@ internal sealed class PlainView : RunView
 
     private readonly long interval;
     private long skipped;
+    private bool takesUp;
     private long lastLine = Stopwatch.GetTimestamp();
 
-    public PlainView(TrainingPlan plan, IAnsiConsole console)
+    public PlainView(RunPlan plan, IAnsiConsole console)
         : base(plan, console)
     {
         interval = Math.Max(1, plan.Job.Job.Steps / 30);
@@ -28,8 +29,9 @@ internal sealed class PlainView : RunView
     public override void Step(StepMetrics metrics)
     {
         skipped += metrics.Skipped ? 1 : 0;
-        if (metrics.Step % interval == 0 || metrics.Step == 1 || metrics.Skipped || Stopwatch.GetElapsedTime(lastLine) > LongestSilence)
+        if (metrics.Step % interval == 0 || takesUp || metrics.Step == 1 || metrics.Skipped || Stopwatch.GetElapsedTime(lastLine) > LongestSilence)
         {
+            takesUp = false;
             lastLine = Stopwatch.GetTimestamp();
             var all = StageShare.Mean([.. metrics.Stages.Select(stage => StageShare.Of(stage, metrics.StepSeconds))]);
             Line(string.Create(
@@ -41,9 +43,16 @@ internal sealed class PlainView : RunView
         }
     }
 
+    public override void TakeUp(IReadOnlyList<StepMetrics> recent)
+    {
+        base.TakeUp(recent);
+        takesUp = true;
+        Step(recent[^1]);
+    }
+
     public override void Event(RunEvent happened)
     {
-        if (happened.Kind is "evaluation" or "warning" or "fault" or "recovery" or "join" or "loss-spike" or "injected")
+        if (happened.Kind is "evaluation" or "warning" or "fault" or "recovery" or "takeover" or "join" or "loss-spike" or "injected")
         {
             Line(happened.Message);
         }

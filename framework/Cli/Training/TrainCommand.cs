@@ -22,8 +22,9 @@ internal static class TrainCommand
             Description = "For drills: make something go wrong, such as \"kill stage=1 step=17 phase=backward\" (kill, freeze, drop, corrupt, slow, fill-disk, nan, fail; see framework/docs/faults.md). May be given several times.",
             AllowMultipleArgumentsPerToken = false,
         };
+        var detach = new Option<bool>("--detach") { Description = "With --join: return when the run has begun; pipeline attach shows it." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object, the run's summary, and nothing else on standard output." };
-        var command = new Command("train", "Train the model that a job file describes.") { job, set, resume.Option, processes, nodes, inject, json };
+        var command = new Command("train", "Train the model that a job file describes.") { job, set, resume.Option, processes, nodes, detach, inject, json };
         foreach (var option in cluster.All)
         {
             command.Add(option);
@@ -43,46 +44,42 @@ internal static class TrainCommand
                 throw new BadInputException("--processes makes a cluster of its own and --join uses another; give one of them.");
             }
 
+            var detaches = parsed.GetValue(detach);
+            if (detaches && parsed.GetValue(cluster.Join) is null)
+            {
+                throw new BadInputException("--detach leaves a run to a cluster that is there; it needs --join.");
+            }
+
             var onCluster = ClusterTraining.Of(parsed, cluster, count, parsed.GetValue(nodes));
             var opened = new TrainingPlan(file, parsed.GetValue(set) ?? [], Families.All, from, onCluster is not null, parsed.GetValue(inject));
-            return RunAsync(opened, parsed.GetValue(json), onCluster is null
-                ? (plan, view, stop) => TrainingRun.RunAsync(plan, view(), stop)
-                : onCluster.RunAsync);
+            return RunAsync(opened, parsed.GetValue(json), AttachCommand.Line(onCluster?.Join), onCluster is null
+                ? InProcessAsync
+                : (plan, screen, stop) => onCluster.RunAsync(plan, detaches, screen, stop));
         });
         return command;
     }
 
+    private static async Task<RunSummary?> InProcessAsync(TrainingPlan plan, RunScreen screen, CancellationToken stop)
+    {
+        screen.Show(plan.Run, []);
+        return await TrainingRun.RunAsync(plan, screen, stop);
+    }
+
     private static async Task<int> RunAsync(
-        TrainingPlan opened, bool json, Func<TrainingPlan, Func<IRunObserver>, CancellationToken, Task<RunSummary>> train)
+        TrainingPlan opened, bool json, string attach, Func<TrainingPlan, RunScreen, CancellationToken, Task<RunSummary?>> train)
     {
         using var plan = opened;
         using var signals = new StopSignals();   // until here a signal simply ends the process: there is nothing to lose
-        RunView? view = null;
-        RunSummary summary;
+        using var screen = new RunScreen(json);
         try
         {
-            summary = await train(plan, () => view = RunView.Create(plan, json), signals.Stop);
+            return await train(plan, screen, signals.Stop) is { } summary
+                ? screen.Finish(summary)
+                : screen.Leave(plan.Job.Job.Name, plan.Directory.Root, $"{attach} {plan.Job.Job.Name}");
         }
         catch (OperationCanceledException) when (signals.Stop.IsCancellationRequested)
         {
             return ExitCode.Interrupted;   // before the run had begun
         }
-        finally
-        {
-            view?.Dispose();
-        }
-
-        if (json)
-        {
-            Console.Out.Write(JsonOutput.Of(summary));
-        }
-
-        view!.Finish(summary);
-        return summary.Outcome switch
-        {
-            "completed" => ExitCode.Done,
-            "interrupted" => ExitCode.Interrupted,
-            _ => ExitCode.Failed,
-        };
     }
 }

@@ -97,6 +97,24 @@ public sealed class CheckpointStore(string directory, int keep)
         }
     }
 
+    /// <summary>No checkpoint that was begun comes about, whoever writes at it: its folder loses its name first.</summary>
+    public void AbandonAll()
+    {
+        foreach (var partial in Directory.Exists(directory) ? Directory.GetDirectories(directory).Where(CheckpointName.IsUnfinished) : [])
+        {
+            var stale = Path.Combine(directory, $".stale-{Guid.NewGuid():N}");
+            Directory.Move(partial, stale);
+            try
+            {
+                Directory.Delete(stale, recursive: true);
+            }
+            catch (IOException)
+            {
+                // Somebody has put another file there meanwhile.
+            }
+        }
+    }
+
     /// <summary>Renames the checkpoints of later steps, so that they are neither taken up nor counted: the run goes on from an earlier one.</summary>
     /// <param name="damaged">The paths of those that are known to be so, though sizes and manifests do not show it.</param>
     /// <returns>A sentence for each.</returns>

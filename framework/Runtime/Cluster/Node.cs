@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Akka.Actor;
+using Akka.Cluster.Tools.Singleton;
 using Pipeline.Core;
 using Pipeline.Runtime.TensorPlane;
 using Pipeline.Tensors.Loading;
@@ -45,7 +46,8 @@ public sealed class Node : IAsyncDisposable
         NodeDescription? description = null;
         try
         {
-            var member = await ClusterNode.StartAsync(settings, join, [ClusterRun.NodeRole], insecure, Offer, stop: stop);
+            string[] roles = settings.IsOfOneRun ? [ClusterRun.NodeRole] : [ClusterRun.NodeRole, ClusterNode.CoordinatorRole];
+            var member = await ClusterNode.StartAsync(settings, join, roles, insecure, Offer, stop: stop);
             return new(member, actor!, plane!, description!);
         }
         catch
@@ -70,6 +72,15 @@ public sealed class Node : IAsyncDisposable
                 devices,
                 new Dictionary<string, long>());
             actor = member.System.ActorOf(NodeActor.Props(description, architectures, plane, () => Refused(member, plane)), NodeActor.Name);
+            if (!settings.IsOfOneRun)
+            {
+                member.System.ActorOf(
+                    ClusterSingletonManager.Props(
+                        RunsActor.Props(name, architectures, plane),
+                        RunsActor.HandOver.Instance,
+                        ClusterSingletonManagerSettings.Create(member.System).WithRole(ClusterNode.CoordinatorRole).WithSingletonName(RunsActor.SingletonName)),
+                    RunsActor.Name);
+            }
         }
     }
 

@@ -28,6 +28,9 @@ internal sealed class NodeActor : ReceiveActor
         Receive<PrepareRun>(Prepare);
         Receive<Opened>(Host);
         Receive<RunRefused>(refusal => Sender.Tell(refusal));
+        Receive<ListRuns>(_ => Sender.Tell(new HeldRuns([.. runs.Select(run => run.Value.Held(run.Key, description, plane.Address))])));
+        Receive<DescribeRun>(message => Sender.Tell(
+            (object?)runs.Values.FirstOrDefault(run => run.Submitted.Run == message.Run)?.Submitted ?? new RunRefused("it has no part in the run.")));
         Receive<EndRuns>(_ => End());
         Receive<Terminated>(ended =>
         {
@@ -45,6 +48,8 @@ internal sealed class NodeActor : ReceiveActor
         Akka.Actor.Props.Create(() => new NodeActor(description, architectures, plane, refused));
 
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Stop);
+
+    protected override void PreStart() => Context.ActorOf(FrameReaper.Props());
 
     protected override void PostStop()
     {

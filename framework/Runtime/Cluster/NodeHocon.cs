@@ -1,4 +1,6 @@
 using System.Globalization;
+using Akka.Cluster.Tools.Singleton;
+using Akka.Cluster.Tools.Singleton.Serialization;
 using Akka.Configuration;
 using Pipeline.Core.Configuration;
 
@@ -16,7 +18,9 @@ internal static class NodeHocon
           actor {
             provider = cluster
             serializers.control = "{{NameOf<ControlSerializer>()}}"
-            serialization-bindings { "{{NameOf<IControlMessage>()}}" = control }
+            serializers.singleton = "{{NameOf<ClusterSingletonMessageSerializer>()}}"
+            serialization-bindings { "{{NameOf<IControlMessage>()}}" = control, "{{NameOf<IClusterSingletonMessage>()}}" = singleton }
+            serialization-identifiers { "{{NameOf<ClusterSingletonMessageSerializer>()}}" = 14 }
           }
           loglevel = DEBUG
           loggers = ["{{NameOf<ClusterLogger>()}}"]

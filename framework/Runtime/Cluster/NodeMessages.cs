@@ -1,5 +1,4 @@
 using Akka.Actor;
-using Pipeline.Core.Data;
 using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Cluster;
@@ -30,33 +29,12 @@ public sealed record NodeDescription(
 public sealed record NodeDevice(string Name, long Memory, IReadOnlyList<string> Runs);
 
 /// <summary>To a node: open what a run needs and be ready to start workers; answered with <see cref="RunPrepared"/> or <see cref="RunRefused"/>.</summary>
-/// <param name="Run">The run's secret.</param>
 /// <param name="Number">The node's own in the run.</param>
-/// <param name="Job">The job file as resolved.</param>
-/// <param name="Folder">Where it lies: what the data's paths are relative to.</param>
-/// <param name="Schedule">Its name.</param>
-/// <param name="Rows">Its rows, as text.</param>
-/// <param name="Files">The data as the run has frozen them.</param>
-/// <param name="ModelHash">Of the model's layers and parameters.</param>
-/// <param name="Checkpoint">The folder that the run continues from; null when it starts anew.</param>
-/// <param name="Probe">A file that the submitter has made where the run directory will be.</param>
+/// <param name="Probe">A file that the coordinator has made where the run directory will be.</param>
 /// <param name="Devices">By worker; none where the node is to be a spare, which is ready for any.</param>
-/// <param name="Tokenizer">Its name, which has a tokenizer file's hash.</param>
+/// <param name="Lends">Devices that any worker of the run may be placed on.</param>
 internal sealed record PrepareRun(
-    Guid Run,
-    int Number,
-    string Job,
-    string Architecture,
-    string Folder,
-    string Schedule,
-    string Rows,
-    IReadOnlyList<DataFile> Files,
-    int Vocabulary,
-    string ModelHash,
-    string? Checkpoint,
-    string Probe,
-    IReadOnlyDictionary<int, string> Devices,
-    string? Tokenizer = null) : IControlMessage;
+    SubmittedRun Submitted, int Number, string Probe, IReadOnlyDictionary<int, string> Devices, IReadOnlyList<string> Lends) : IControlMessage;
 
 /// <param name="Host">Stands for the run on the node.</param>
 /// <param name="Plane">Where the node listens for links.</param>
@@ -64,6 +42,24 @@ internal sealed record RunPrepared(IActorRef Host, PlaneAddress Plane) : IContro
 
 /// <param name="Reason">One sentence.</param>
 internal sealed record RunRefused(string Reason) : IControlMessage;
+
+/// <summary>To a node: say what runs it has a part in; answered with <see cref="HeldRuns"/>.</summary>
+internal sealed record ListRuns : IControlMessage;
+
+internal sealed record HeldRuns(IReadOnlyList<HeldRun> Runs) : IControlMessage;
+
+/// <summary>A node's part in a run.</summary>
+/// <param name="Run">The run's secret.</param>
+/// <param name="Number">The node's own in the run.</param>
+/// <param name="Host">Stands for the run on the node.</param>
+/// <param name="Node">The node's name.</param>
+/// <param name="Process">Its id on its machine.</param>
+/// <param name="Devices">That it lends to the run.</param>
+/// <param name="Plane">Where the node listens for links.</param>
+internal sealed record HeldRun(Guid Run, int Number, IActorRef Host, string Node, int Process, IReadOnlyList<string> Devices, PlaneAddress Plane);
+
+/// <summary>To a node: say what a run is that it has a part in; answered with <see cref="SubmittedRun"/>.</summary>
+internal sealed record DescribeRun(Guid Run) : IControlMessage;
 
 /// <summary>From the node's own process, at its end: end the stages of all runs; answered with <see cref="RunsEnded"/>.</summary>
 internal sealed record EndRuns;

@@ -1,11 +1,8 @@
+using Akka.Actor;
 using Pipeline.Core;
 using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
-using Pipeline.Core.Partitioning;
-using Pipeline.Core.Schedules;
-using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Coordination;
-using Pipeline.Runtime.Jobs;
 using Pipeline.Runtime.Stages;
 using Pipeline.Runtime.TensorPlane;
 using Pipeline.Tensors.Models;
@@ -26,26 +23,13 @@ internal sealed class NodeRun : IDisposable
     {
         this.message = message;
         seated = message.Devices;
-        var architecture = architectures.FirstOrDefault(known => known.Name == message.Architecture)
-            ?? throw new BadInputException(
-                $"there is no architecture {message.Architecture} here; there are {string.Join(", ", architectures.Select(known => known.Name))}.");
-        var settings = architectures.ToDictionary(known => known.Name, known => known.Settings, StringComparer.Ordinal);
-        var job = JobFileReader.Parse(message.Job, "the submitted job", [], settings);
-        var resumed = message.Checkpoint is null ? null : Checkpoint.OpenVerified(message.Checkpoint);
-        var model = architecture.Define(job.Model, message.Vocabulary).At(resumed?.Manifest.Step ?? 0);
-        if (ModelHash.Of(model) != message.ModelHash)
-        {
-            throw new BadInputException($"the architecture {message.Architecture} makes other layers or parameters here than where the job was submitted.");
-        }
-
+        plan = message.Submitted.Open(architectures).Stages;
         if (!File.Exists(message.Probe))
         {
             throw new BadInputException(
                 $"job.directory: {Path.GetDirectoryName(message.Probe)} is not the same folder here; the run directory must lie on storage that all nodes reach.");
         }
 
-        var schedule = CustomSchedule.Parse(message.Schedule, message.Rows, "the submitted schedule");
-        plan = new(job, schedule, new(model, LayerSplit.Listed(model.Layers.Count, job.Parallel.Split)), null, resumed);
         try
         {
             if (message.Devices.Count == 0)
@@ -65,6 +49,8 @@ internal sealed class NodeRun : IDisposable
         }
     }
 
+    public SubmittedRun Submitted => message.Submitted;
+
     /// <summary>By worker, of those that are here now.</summary>
     public IReadOnlyDictionary<int, string> Devices => seated;
 
@@ -73,9 +59,13 @@ internal sealed class NodeRun : IDisposable
         ? [$"{plan.Job.Job.Name}: spare"]
         : seated.Where(seat => seat.Value == device).Select(seat => $"{plan.Job.Job.Name}: {plan.Workers.NameOf(seat.Key)}");
 
+    /// <param name="host">Stands for the run here.</param>
+    public HeldRun Held(IActorRef host, NodeDescription node, PlaneAddress address) =>
+        new(Submitted.Run, message.Number, host, node.Name, node.Process, message.Lends, address);
+
     public RunHostSetup Setup(ITensorPlane plane) => new(
         message.Number,
-        message.Run,
+        message.Submitted.Run,
         At,
         (stages, worker, stage, device) => stages.CreateExecutor(worker, stage, device),
         devices => seated = devices,
@@ -95,8 +85,8 @@ internal sealed class NodeRun : IDisposable
     {
         lock (gate)
         {
-            data ??= plan.Job.Data.Open(message.Folder, message.Files);
-            return plan.Job.Data is TextDataSettings text && message.Tokenizer is { } tokenizer && data.Tokenizer != tokenizer
+            data ??= plan.Job.Data.Open(message.Submitted.Folder, message.Submitted.ListFiles());
+            return plan.Job.Data is TextDataSettings text && message.Submitted.Tokenizer is var tokenizer && data.Tokenizer != tokenizer
                 ? throw new BadInputException($"data.tokenizer: {text.Tokenizer} is {data.Tokenizer} here, and the run has {tokenizer}.")
                 : data.Samples(plan.Job);
         }

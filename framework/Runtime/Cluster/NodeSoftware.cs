@@ -9,7 +9,7 @@ namespace Pipeline.Runtime.Cluster;
 public sealed record NodeSoftware(int Protocol, string Pipeline, string Akka, string TorchSharp, string LibTorch, string InstructionSet)
 {
     /// <summary>Raised with every change of a message or frame.</summary>
-    public const int CurrentProtocol = 1;
+    public const int CurrentProtocol = 2;
 
     /// <summary>Loads libtorch if it is not loaded yet.</summary>
     public static NodeSoftware OfThisProcess()

@@ -2,16 +2,14 @@ using System.Diagnostics;
 using Akka.Actor;
 using Akka.Cluster;
 using Pipeline.Core;
-using Pipeline.Core.Configuration;
 using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Runs;
 
 namespace Pipeline.Runtime.Cluster;
 
 /// <summary>The cluster's nodes, as a run sees them: which there are, and how they are asked to take part.</summary>
-/// <param name="run">The run's secret.</param>
 /// <param name="ownsCluster">The cluster is there for this run alone.</param>
-internal sealed class RunNodes(ActorSystem system, TrainingPlan plan, Guid run, bool ownsCluster) : IRunNodes, IDisposable
+internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun submitted, bool ownsCluster) : IRunNodes, IDisposable
 {
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
 
@@ -53,26 +51,13 @@ internal sealed class RunNodes(ActorSystem system, TrainingPlan plan, Guid run, 
     {
         software ??= node.Software;
         using var probe = new StorageProbe(plan.Directory.Root);
-        var message = new PrepareRun(
-            run,
-            number,
-            SettingsWriter.Write(plan.Job),
-            plan.Job.Model.Architecture,
-            plan.Folder,
-            plan.Schedule.Name,
-            plan.Schedule.ToCsv(),
-            plan.Data.Files,
-            plan.Vocabulary,
-            ModelHash.Of(plan.Partition.Model),
-            plan.Resumed?.Directory,
-            probe.Path,
-            devices,
-            plan.Data.Tokenizer);
         var kind = plan.Job.Device[0].Split(':')[0];
+        string[] lends =
+            [.. node.Devices.Where(device => device.Runs.Count == 0).Select(device => device.Name).Where(name => name.Split(':')[0] == kind)];
+        var message = new PrepareRun(submitted, number, probe.Path, devices, lends);
         return await AskAsync<IControlMessage>(system, address, message, PreparationLimit, node.Name, stop) switch
         {
-            RunPrepared ready => new(
-                number, ready.Host, node.Name, node.Process, [.. node.Devices.Where(device => device.Runs.Count == 0).Select(device => device.Name).Where(name => name.Split(':')[0] == kind)], ready.Plane),
+            RunPrepared ready => new(number, ready.Host, node.Name, node.Process, lends, ready.Plane),
             RunRefused refused => throw new BadInputException($"The node {node.Name} refuses the run: {refused.Reason}"),
             var other => throw new IOException($"The node {node.Name} answers {other.GetType().Name}."),
         };
@@ -111,6 +96,28 @@ internal sealed class RunNodes(ActorSystem system, TrainingPlan plan, Guid run, 
         ended.Cancel();
         ended.Dispose();
     }
+
+    /// <summary>The runs that reachable nodes have a part in, by node.</summary>
+    public static async Task<IReadOnlyList<HeldRun>> HeldAsync(ActorSystem system, TimeSpan limit, CancellationToken stop)
+    {
+        var unreachable = global::Akka.Cluster.Cluster.Get(system).State.Unreachable.Select(member => member.Address).ToHashSet();
+        var answers = await Task.WhenAll(Up(system).Where(address => !unreachable.Contains(address)).Select(async address =>
+        {
+            try
+            {
+                return (await AskAsync<HeldRuns>(system, address, new ListRuns(), limit, $"{address.Host}:{address.Port}", stop)).Runs;
+            }
+            catch (IOException)
+            {
+                return [];   // it is lost too
+            }
+        }));
+        return [.. answers.SelectMany(runs => runs)];
+    }
+
+    /// <exception cref="IOException">The node does not answer.</exception>
+    public static Task<IControlMessage> DescribeAsync(ActorSystem system, HeldRun held, TimeSpan limit, CancellationToken stop) =>
+        AskAsync<IControlMessage>(system, held.Host.Path.Address, new DescribeRun(held.Run), limit, held.Node, stop);
 
     private static Address[] Up(ActorSystem system) =>
     [

@@ -8,7 +8,7 @@ internal static class CheckpointCommit
     /// <param name="problem">Why a shard is missing, in one sentence; null when all are there.</param>
     public static Task<CheckpointWritten> WriteAsync(RunState run, long epoch, long step, IReadOnlyList<Shard> shards, string? problem)
     {
-        var (store, before) = (run.Checkpoints, run.LastCheckpoint);
+        var (directory, store, before) = (run.Plan.Directory, run.Checkpoints, run.LastCheckpoint);
         var manifest = run.Plan.Manifest(step, epoch, shards, run.OptimizerAt(step)?.State);
         return Task.Run(() =>
         {
@@ -17,6 +17,7 @@ internal static class CheckpointCommit
             {
                 if (problem is null)
                 {
+                    directory.CheckOwner();
                     return new CheckpointWritten(epoch, step, store.Complete(manifest, before, warnings.Add), null, warnings);
                 }
             }

@@ -32,6 +32,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private readonly Workers workers;
     private readonly StallWatch stallWatch;
     private readonly long runBegan = Stopwatch.GetTimestamp();
+    private TimeSpan timeBefore;   // under other coordinators
     private IReadOnlyList<Seat> seats = [];
     private EpochRun? epochRun;   // null between two
     private long epoch;
@@ -40,11 +41,12 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private long reached;   // the newest step that was begun
     private readonly HashSet<(int Worker, long Step)> failures = [];
     private (long Since, string Reason)? recovering;
+    private bool takesOver;   // until its first epoch
     private bool hasBegun;
     private int refusedFrames;
     private IActorRef? ending;
 
-    public CoordinatorActor(TrainingPlan plan, RunRecorder recorder, RunMembers members, TaskCompletionSource<RunSummary> outcome)
+    public CoordinatorActor(RunPlan plan, RunRecorder recorder, RunMembers members, TaskCompletionSource<RunSummary> outcome)
     {
         run = new(plan, recorder);
         this.recorder = recorder;
@@ -87,7 +89,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <param name="outcome">Gets the summary when the run has ended, however it has.</param>
-    public static Props Props(TrainingPlan plan, RunRecorder recorder, RunMembers members, TaskCompletionSource<RunSummary> outcome) =>
+    public static Props Props(RunPlan plan, RunRecorder recorder, RunMembers members, TaskCompletionSource<RunSummary> outcome) =>
         Akka.Actor.Props.Create(() => new CoordinatorActor(plan, recorder, members, outcome)).WithDispatcher("coordinator-dispatcher");
 
     /// <summary>The coordinator's own failures, such as a full disk under its records, end the run with their reason too.</summary>
@@ -96,6 +98,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         try
         {
             return base.AroundReceive(receive, message);
+        }
+        catch (RunTakenOverException taken)
+        {
+            outcome.TrySetException(taken);
+            return true;
         }
         catch (Exception failure)
         {
@@ -110,14 +117,14 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
     private void Start(StartRun message)
     {
-        var plan = run.Plan;
         seats = message.Seats;
-        var resumed = plan.Resumed is null ? "" : $", continuing {plan.Resumed.Directory}";
-        var replicas = workers.Replicas == 1 ? "" : $" of each of {workers.Replicas} replicas";
-        recorder.Event("start", $"{plan.Job.Job.Name}: {plan.Partition.Model.ParameterCount:N0} parameters on {workers.Ranks} stages{replicas}{resumed}.");
-        foreach (var warning in plan.Warnings)
+        if (message.TakenOver is { } before)
         {
-            recorder.Event("warning", warning);
+            TakeOver(before);
+        }
+        else
+        {
+            TellStart();
         }
 
         foreach (var host in message.Hosts)
@@ -127,6 +134,29 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
         Timers.StartPeriodicTimer("stall", Coordination.LookForStall.Instance, TimeSpan.FromSeconds(1));
         BeginWhenTied();
+    }
+
+    private void TellStart()
+    {
+        var plan = run.Plan;
+        var resumed = plan.Resumed is null ? "" : $", continuing {plan.Resumed.Directory}";
+        var replicas = workers.Replicas == 1 ? "" : $" of each of {workers.Replicas} replicas";
+        recorder.Event("start", $"{plan.Job.Job.Name}: {plan.Partition.Model.ParameterCount:N0} parameters on {workers.Ranks} stages{replicas}{resumed}.");
+        foreach (var warning in plan.Warnings)
+        {
+            recorder.Event("warning", warning);
+        }
+    }
+
+    /// <summary>The run's records and checkpoints, and what its processes hold, are all that there is to know.</summary>
+    private void TakeOver(TakenOver before)
+    {
+        (epoch, timeBefore, takesOver, recovering) = (before.Epoch, DateTimeOffset.UtcNow - before.Began, true, (Stopwatch.GetTimestamp(), before.Reason));
+        reached = recorder.LastStep + 1;   // the step under way had its faults
+        if (CheckpointFolder.Finished(run.Plan.Directory.Checkpoints) is [var newest, ..])
+        {
+            run.Saved(newest.Step, newest.Path);
+        }
     }
 
     private void Tied(HostTied message)
@@ -161,6 +191,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private void Pause()
     {
         reached = Math.Max(reached, epochRun?.Step ?? 0);
+        run.Plan.Directory.CheckOwner();   // who stood still must not go on by itself
         epochRun = null;
         epoch++;
         members.Pause(epoch, Self);
@@ -202,7 +233,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         members.ReadClocks(ClockProbes, Self);
         if (recovering is { } loss)
         {
-            recorder.Event("recovery", Sentence(loss.Reason, point, before));
+            recorder.Event(takesOver ? "takeover" : "recovery", Sentence(loss.Reason, point, before));
         }
 
         epochRun = new(run, epoch, point.Step, message => members.TellAll(seats, message), members.All.Count > 1, this);
@@ -255,7 +286,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             members.Remove(host);
         }
 
-        recovering = null;
+        (recovering, takesOver) = (null, false);
         members.Seek(seats);
     }
 
@@ -441,7 +472,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     }
 
     private RunSummary Summarize(string result, string? failure) =>
-        recorder.Summarize(run.Plan, result, failure, Stopwatch.GetElapsedTime(runBegan), run.LastCheckpoint);
+        recorder.Summarize(run.Plan, result, failure, timeBefore + Stopwatch.GetElapsedTime(runBegan), run.LastCheckpoint);
 
     private void End()
     {

@@ -17,7 +17,7 @@ namespace Pipeline.Runtime.Coordination;
 /// <param name="events">Told what ends or outlives the epoch.</param>
 internal sealed class EpochRun(RunState run, long epoch, long began, Action<IControlMessage> tellAll, bool keepsSnapshots, IEpochEvents events)
 {
-    private readonly TrainingPlan plan = run.Plan;
+    private readonly RunPlan plan = run.Plan;
     private readonly RunRecorder recorder = run.Recorder;
     private readonly StepMeter meter = run.Meter;
     private readonly Lbfgs? lbfgs = run.OptimizerAt(began);
@@ -104,7 +104,7 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
     private void Commit(IReadOnlyList<StepReady> reports)
     {
         var norm = GradientClip.Norm(reports.SelectMany(report => report.GradientSquares));
-        var measured = Measurement.Of(plan.Stages, PassResult.Sum(reports.Select(report => report.Result)));
+        var measured = Measurement.Of(plan.Data.Targets, PassResult.Sum(reports.Select(report => report.Result)));
         var skips = !double.IsFinite(measured.Loss) || !double.IsFinite(norm);
         var move = Move(skips ? double.NaN : measured.Loss, reports);
         run.Skipped.Add(step, skips && move is null);   // a line search that goes on elsewhere is not stuck
@@ -201,7 +201,7 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
     private void Evaluated(IReadOnlyList<EvaluationDone> reports)
     {
         meter.Optimized(step, [.. reports.Select(report => report.Optimizer)]);
-        var measured = Measurement.Of(plan.Stages, PassResult.Sum(reports.Select(report => report.Result)), plan.Job.Evaluation.Batches);
+        var measured = Measurement.Of(plan.Data.Targets, PassResult.Sum(reports.Select(report => report.Result)), plan.Job.Evaluation.Batches);
         Record(measured);
         recorder.Evaluation(measured);
         Copy();
@@ -233,6 +233,7 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
     {
         try
         {
+            plan.Directory.CheckOwner();
             return run.Checkpoints.Begin(step);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

@@ -16,7 +16,7 @@ internal sealed record RestorePoint(long Step, string? Checkpoint, IReadOnlyList
     public static RestorePoint Of(RunState run, IReadOnlyList<RunHost> hosts, IReadOnlyList<Seat> seats)
     {
         var snapshot = hosts.SelectMany(host => host.Held).Select(held => held.Step).Distinct()
-            .Where(step => step <= run.Recorder.LastStep && seats.Index().All(seat => hosts.Any(host => host.Holds(seat.Index, step))))
+            .Where(step => step <= run.Recorder.LastStep && run.Remembers(step) && seats.Index().All(seat => hosts.Any(host => host.Holds(seat.Index, step))))
             .DefaultIfEmpty(-1).Max();
         return snapshot >= Math.Max(run.LastSaved, 0)
             ? new(snapshot, null, [.. seats.Select((seat, worker) => Source(hosts, seat, worker, snapshot))], "the memory of its processes")

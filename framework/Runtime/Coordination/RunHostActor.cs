@@ -22,6 +22,8 @@ internal sealed class RunHostActor : ReceiveActor
     private volatile Tied? line;
     private IActorRef coordinator = ActorRefs.Nobody;   // where there is no line
     private IActorRef? stages;   // of the epoch
+    private StartStages? begun;   // the newest epoch that has begun here
+    private (long Epoch, string Node) met = (0, "");   // the newest coordinator
     private long epoch;
     private bool isPausing;
     private bool isLeaving;
@@ -32,7 +34,9 @@ internal sealed class RunHostActor : ReceiveActor
         this.setup = setup;
         Context.SetReceiveTimeout(LonelyLimit);
         Receive<ReceiveTimeout>(_ => Context.Stop(Self));
-        Receive<MeetCoordinator>(Meet);
+        Receive<MeetCoordinator>(message => message.Epoch > Math.Max(met.Epoch, epoch), Meet);
+        Receive<DescribeHost>(_ => Sender.Tell(new HostDescription(
+            Math.Max(met.Epoch, epoch), begun?.Seats ?? [], begun?.Hosts.Max(host => host.Number) ?? setup.Number, met.Node)));
         Receive<Tied>(message =>
         {
             Context.SetReceiveTimeout(null);
@@ -69,6 +73,7 @@ internal sealed class RunHostActor : ReceiveActor
     {
         line?.Link.Abandon();
         line = null;
+        met = (message.Epoch, message.Node);
         var self = Self;
         ControlLine? made = null;
         made = new(
@@ -126,7 +131,7 @@ internal sealed class RunHostActor : ReceiveActor
             return;   // the coordinator has thought better of it, or is not ours any more
         }
 
-        (epoch, coordinator) = (message.Epoch, message.Coordinator);
+        (epoch, coordinator, begun) = (message.Epoch, message.Coordinator, message);
         snapshots.ForgetAfter(message.Step);
         int[] here = [.. message.Seats.Index().Where(seat => seat.Item.Host == setup.Number).Select(seat => seat.Index)];
         var self = Self;

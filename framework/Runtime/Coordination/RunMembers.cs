@@ -12,15 +12,20 @@ namespace Pipeline.Runtime.Coordination;
 /// <param name="plane">The coordinator's end of the tensor plane; null where all of the run is in its process.</param>
 /// <param name="nodes">Finds more; null where there can be none.</param>
 /// <param name="spares">So many are wanted that have no worker.</param>
-internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes, int spares)
+/// <param name="node">The name of the coordinator's node.</param>
+/// <param name="firstNumber">No process of the run has had this or a greater one.</param>
+internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes, int spares, string node = "", int firstNumber = 0)
 {
     private readonly List<RunHost> all = [];
     private readonly Dictionary<int, RunHost> joining = [];   // not tied yet, by number
     private IActorContext? context;
     private IActorRef self = ActorRefs.Nobody;
-    private int nextNumber;
+    private int nextNumber = firstNumber;
     private long epoch;
     private bool isSeeking;
+
+    /// <summary>The run's secret.</summary>
+    public Guid Run => run;
 
     /// <summary>Those that have a line, where there are lines.</summary>
     public IReadOnlyList<RunHost> All => all;
@@ -61,7 +66,7 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
         }
 
         joining.Add(prepared.Number, host);
-        host.Actor.Tell(new MeetCoordinator(next), self);
+        host.Actor.Tell(new MeetCoordinator(next, node), self);
         var (coordinator, number) = (self, prepared.Number);
         var line = new ControlLine(
             new((ExtendedActorSystem)owner.System), (_, report) => coordinator.Tell(report), reason => coordinator.Tell(new HostLost(number, reason)));

@@ -6,7 +6,14 @@ namespace Pipeline.Runtime.Coordination;
 /// <summary>Start the stages and train.</summary>
 /// <param name="Hosts">The processes that the run begins with.</param>
 /// <param name="Seats">By worker.</param>
-internal sealed record StartRun(IReadOnlyList<PreparedHost> Hosts, IReadOnlyList<Seat> Seats);
+/// <param name="TakenOver">From another coordinator; null where the run begins.</param>
+internal sealed record StartRun(IReadOnlyList<PreparedHost> Hosts, IReadOnlyList<Seat> Seats, TakenOver? TakenOver = null);
+
+/// <summary>A run that another coordinator had.</summary>
+/// <param name="Epoch">The newest that any of its processes has heard of.</param>
+/// <param name="Began">When the run did.</param>
+/// <param name="Reason">From where to where, as a sentence without its end.</param>
+internal sealed record TakenOver(long Epoch, DateTimeOffset Began, string Reason);
 
 /// <summary>The coordinator's line to a process is there.</summary>
 internal sealed record HostTied(int Host, ControlLine Line, ITensorLink Link);

@@ -5,11 +5,11 @@ using Pipeline.Runtime.Runs;
 namespace Pipeline.Runtime.Coordination;
 
 /// <summary>What the coordinator knows of a run beyond the epoch.</summary>
-internal sealed class RunState(TrainingPlan plan, RunRecorder recorder)
+internal sealed class RunState(RunPlan plan, RunRecorder recorder)
 {
     private readonly SortedDictionary<long, LbfgsState?> optimizers = [];   // by step
 
-    public TrainingPlan Plan => plan;
+    public RunPlan Plan => plan;
 
     public RunRecorder Recorder => recorder;
 
@@ -41,6 +41,9 @@ internal sealed class RunState(TrainingPlan plan, RunRecorder recorder)
             (LastSaved, LastCheckpoint) = (step, path);
         }
     }
+
+    /// <summary>What the coordinator itself has to know of a step is known: of one before its own time it is only in the checkpoints.</summary>
+    public bool Remembers(long step) => !plan.Job.Optimizer.IsLbfgs || step == 0 || optimizers.ContainsKey(step);
 
     /// <summary>What L-BFGS knows behind a step from which the run may have to go on.</summary>
     public void Remember(long step, Lbfgs? optimizer) => optimizers[step] = optimizer?.State;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Pipeline.Core.Data;
 using Pipeline.Core.Optimization;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
@@ -7,7 +6,7 @@ using Pipeline.Runtime.Stages;
 namespace Pipeline.Runtime.Coordination;
 
 /// <summary>Makes a step's metrics and the run's trace of what the workers have measured, each by its own host's clock.</summary>
-internal sealed class StepMeter(TrainingPlan plan)
+internal sealed class StepMeter(RunPlan plan)
 {
     private readonly Workers workers = plan.Stages.Workers;
     private readonly TraceRecorder trace = new(plan.Schedule);
@@ -48,7 +47,7 @@ internal sealed class StepMeter(TrainingPlan plan)
         trace.Ran(step, [.. reports.Take(workers.Ranks).Select(report => OnOwnClock(report.Worker, report.Times.Actions))]);
         Optimized(step - 1, [.. reports.Select(report => report.Times.Optimizer)]);
         TypicalAction = MedianAction(reports);
-        var tokens = plan.Samples.TargetsPerStep(plan.Job);
+        var tokens = plan.Data.Targets.Count;
         return new(
             step,
             epoch,
@@ -76,7 +75,11 @@ internal sealed class StepMeter(TrainingPlan plan)
         }
     }
 
-    public void WriteTrace() => trace.Write(plan.Directory.Trace);
+    public void WriteTrace()
+    {
+        plan.Directory.CheckOwner();
+        trace.Write(plan.Directory.Trace);
+    }
 
     private ActionTime[] OnOwnClock(int worker, IReadOnlyList<ActionTime> actions) =>
         [.. actions.Select(action => action with { Start = clocks.ToOwn(hostOf[worker], action.Start), End = clocks.ToOwn(hostOf[worker], action.End) })];

@@ -113,7 +113,7 @@ public sealed class EvaluationRun : IDisposable
         try
         {
             var tokens = plan.Samples!.TargetsPerStep(plan.Job) * batches;
-            var measured = Measurement.Of(plan, await outcome.Task.WaitAsync(stop), batches);
+            var measured = Measurement.Of(plan.Targets, await outcome.Task.WaitAsync(stop), batches);
             return new(
                 measured,
                 tokens,

@@ -1,5 +1,7 @@
 using Pipeline.Core;
 using Pipeline.Core.Faults;
+using Pipeline.Core.Jobs;
+using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Runs;
 
 namespace Pipeline.Runtime.Faults;
@@ -8,16 +10,17 @@ namespace Pipeline.Runtime.Faults;
 internal static class FaultChecks
 {
     /// <exception cref="BadInputException">One is not of this job.</exception>
-    public static void Check(TrainingPlan plan)
+    /// <param name="resumed">What the run continues from; null when it starts anew.</param>
+    public static void Check(IReadOnlyList<Fault> faults, JobFile job, Checkpoint? resumed)
     {
-        foreach (var fault in plan.Faults)
+        foreach (var fault in faults)
         {
-            if (fault.Problem(plan.Job) is { } problem)
+            if (fault.Problem(job) is { } problem)
             {
                 throw Refuse(fault, problem);
             }
 
-            if (plan.Resumed?.Manifest.Step is { } begun && fault.Step <= begun)
+            if (resumed?.Manifest.Step is { } begun && fault.Step <= begun)
             {
                 throw Refuse(fault, $"step must be above {begun}, the step that the run continues after");
             }
@@ -26,7 +29,7 @@ internal static class FaultChecks
 
     /// <summary>When it is known where the workers run.</summary>
     /// <exception cref="BadInputException">A frame is to be damaged on the way to another process, and there is none.</exception>
-    public static void CheckWires(TrainingPlan plan)
+    public static void CheckWires(RunPlan plan)
     {
         foreach (var fault in plan.Faults.Where(fault => fault.Kind is FaultKind.Drop or FaultKind.Corrupt))
         {
@@ -38,7 +41,7 @@ internal static class FaultChecks
         }
     }
 
-    private static bool IsWire(TrainingPlan plan, (int Low, int High) link, int worker)
+    private static bool IsWire(RunPlan plan, (int Low, int High) link, int worker)
     {
         var (workers, places) = (plan.Stages.Workers, plan.Places);
         return (link.Low == worker || link.High == worker)

@@ -7,10 +7,7 @@ namespace Pipeline.Runtime.Runs;
 /// <summary>Where a run keeps its records.</summary>
 public sealed class RunDirectory : IDisposable
 {
-    /// <summary>How Linux, macOS and Windows say that another has a file.</summary>
-    private static readonly int[] Taken = [11, 35, unchecked((int)0x80070020)];
-
-    private FileStream? held;
+    private RunLock? held;
 
     internal static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
@@ -59,14 +56,15 @@ public sealed class RunDirectory : IDisposable
     /// <exception cref="BadInputException">Another run has it, or it cannot be written.</exception>
     /// <param name="job">The job file as resolved.</param>
     /// <param name="schedule">The schedule's rows; null where nothing is run yet.</param>
-    public void Open(string job, string? schedule, long? resumedStep)
+    /// <param name="run">The run's secret; none in a run of one process.</param>
+    /// <param name="epoch">That the run goes on from.</param>
+    public void Open(string job, string? schedule, long? resumedStep, Guid run = default, long epoch = 0)
     {
         try
         {
             if (Directory.Exists(Root) && Directory.EnumerateFileSystemEntries(Root).Any())
             {
-                Hold(InUse);
-                Dispose();
+                RunLock.Take(Root, InUse).Dispose();
             }
 
             if (resumedStep is { } step)
@@ -81,7 +79,8 @@ public sealed class RunDirectory : IDisposable
             Directory.CreateDirectory(Checkpoints);
             DirectorySync.Flush(Root);
             DirectorySync.Flush(Path.GetDirectoryName(Root)!);
-            Hold(InUse);
+            held = RunLock.Take(Root, InUse);
+            held.Own(run, epoch);
             File.WriteAllText(Job, job);
             if (schedule is not null)
             {
@@ -103,9 +102,9 @@ public sealed class RunDirectory : IDisposable
     {
         try
         {
-            if (File.Exists(Lock))
+            if (RunLock.Exists(Root))
             {
-                Hold($"{Root} is in use by a run; wait until that has ended.");
+                held = RunLock.Take(Root, $"{Root} is in use by a run; wait until that has ended.");
             }
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
@@ -114,22 +113,28 @@ public sealed class RunDirectory : IDisposable
         }
     }
 
-    private string Lock => Path.Combine(Root, "run.lock");
+    /// <summary>For the same run under another coordinator. All records become new files, and checkpoints that are not whole go: whoever wrote them, and may only
+    /// stand still, has them open under no name any more.</summary>
+    /// <exception cref="RunTakenOverException">The directory is another run's by now, or the epoch is not newer.</exception>
+    internal void TakeOver(Guid run, long epoch)
+    {
+        held = RunLock.TakeOver(Root, run, epoch);
+        CutMetrics(long.MaxValue - 1);
+        if (File.Exists(Events))
+        {
+            var whole = File.ReadAllText(Events);
+            File.WriteAllText(Events + ".partial", whole[..(whole.LastIndexOf('\n') + 1)]);
+            File.Move(Events + ".partial", Events, overwrite: true);
+        }
+
+        new CheckpointStore(Checkpoints, 1).AbandonAll();
+    }
+
+    /// <summary>Before anything in the directory is replaced or named anew.</summary>
+    /// <exception cref="RunTakenOverException">Another coordinator has taken the run over.</exception>
+    internal void CheckOwner() => held?.Check();
 
     private string InUse => $"job.directory: {Root} is in use by another run; choose another folder.";
-
-    /// <summary>For as long as this process lives.</summary>
-    private void Hold(string inUse)
-    {
-        try
-        {
-            held = new FileStream(Lock, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException taken) when (Taken.Contains(taken.HResult))
-        {
-            throw new BadInputException(inUse, taken);
-        }
-    }
 
     private bool HasEntries()
     {

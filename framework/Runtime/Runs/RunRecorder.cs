@@ -15,14 +15,20 @@ internal sealed class RunRecorder : IDisposable
     private readonly LossSpikes? spikes;
     private StreamWriter metrics;
 
-    /// <param name="step">The last one of earlier runs.</param>
+    /// <param name="step">Behind which this run begins.</param>
+    /// <param name="takesOver">Goes on with the records of another coordinator of the run.</param>
     /// <param name="spikes">Watches the losses; null where their rising means nothing.</param>
-    public RunRecorder(RunDirectory directory, IRunObserver observer, long step, LossSpikes? spikes = null)
+    public RunRecorder(RunDirectory directory, IRunObserver observer, long step, bool takesOver = false, LossSpikes? spikes = null)
     {
         this.spikes = spikes;
         this.directory = directory;
         this.observer = observer;
-        LastStep = step;
+        if (takesOver)
+        {
+            steps.AddRange(Read(directory.Metrics).Where(one => one.Step > step).Select(one => one with { Stages = [] }));
+        }
+
+        LastStep = steps.Count > 0 ? steps[^1].Step : step;
         metrics = Append(directory.Metrics);
         events = Append(directory.Events);
     }
@@ -39,6 +45,18 @@ internal sealed class RunRecorder : IDisposable
     public StepMetrics? FinalEvaluated => steps.FindLast(step => step.ValidationLoss is not null);
 
     public long SkippedSteps => steps.LongCount(step => step.Skipped);
+
+    /// <param name="path">Of metrics.jsonl, which need not be there; its last line may not be whole.</param>
+    public static IEnumerable<StepMetrics> Read(string path)
+    {
+        foreach (var line in File.Exists(path) ? File.ReadLines(path) : [])
+        {
+            if (line.EndsWith('}') && JsonSerializer.Deserialize<StepMetrics>(line, RunDirectory.Json) is { } step)
+            {
+                yield return step;
+            }
+        }
+    }
 
     public void Step(StepMetrics step)
     {
@@ -57,6 +75,7 @@ internal sealed class RunRecorder : IDisposable
     {
         if (step < LastStep)
         {
+            directory.CheckOwner();
             metrics.Dispose();
             directory.CutMetrics(step);
             metrics = Append(directory.Metrics);
@@ -91,7 +110,7 @@ internal sealed class RunRecorder : IDisposable
 
     /// <param name="result">As <see cref="RunSummary.Outcome"/>.</param>
     /// <param name="checkpoint">The last one's folder; null where there is none.</param>
-    public RunSummary Summarize(TrainingPlan plan, string result, string? failure, TimeSpan time, string? checkpoint) => new(
+    public RunSummary Summarize(RunPlan plan, string result, string? failure, TimeSpan time, string? checkpoint) => new(
         plan.Job.Job.Name,
         result,
         failure,
@@ -120,6 +139,7 @@ internal sealed class RunRecorder : IDisposable
     {
         try
         {
+            directory.CheckOwner();
             File.WriteAllText(directory.Summary, JsonSerializer.Serialize(summary, RunDirectory.Json) + "\n");
             return summary;
         }

@@ -1,12 +1,10 @@
 using System.Globalization;
 using Pipeline.Core;
-using Pipeline.Core.Configuration;
 using Pipeline.Core.Data;
 using Pipeline.Core.Data.Tasks;
 using Pipeline.Core.Data.Tokenizers;
 using Pipeline.Core.Faults;
 using Pipeline.Core.Jobs;
-using Pipeline.Core.Optimization;
 using Pipeline.Core.Partitioning;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
@@ -40,15 +38,17 @@ public sealed class TrainingPlan : IDisposable
         IReadOnlyList<string>? inject = null)
     {
         opened = new OpenedJob(path, overrides, architectures);
+        string instructionSet;
+        IReadOnlyList<DataFile>? tokenizerFiles;
+        Fault[] faults;
         try
         {
             Job = opened.Job;
             Directory = new RunDirectory(Job.Job.Directory);
             Directory.Check(path);
-            InstructionSet = LibTorch.Load().InstructionSet;
+            instructionSet = LibTorch.Load().InstructionSet;
             CheckPlacement(elsewhere);
             Devices = elsewhere ? [] : Runs.Devices.Place(Job.Device, Job.Parallel.Stages * Job.Parallel.Replicas);
-            Faults = [.. (inject ?? []).Select(Fault.Parse)];
             resumePoint = resume is null ? null : ResumePoint.Find(resume, Directory);
             if (resumePoint is not null)
             {
@@ -56,7 +56,7 @@ public sealed class TrainingPlan : IDisposable
                 ResumeRules.CheckAll(resumePoint.Checkpoint, opened);
             }
 
-            TokenizerFiles = Resumed is { Manifest.TokenizerFiles: { } files } && IsTheRuns(Path.Combine(Resumed.Directory, Checkpoints.TokenizerFiles.Folder))
+            tokenizerFiles = Resumed is { Manifest.TokenizerFiles: { } files } && IsTheRuns(Path.Combine(Resumed.Directory, Checkpoints.TokenizerFiles.Folder))
                 ? files : null;
             var model = opened.Model.At(Resumed?.Manifest.Step ?? 0);
             var layout = new JobLayout(opened, elsewhere ? CPU : Devices[0]);
@@ -64,7 +64,8 @@ public sealed class TrainingPlan : IDisposable
             CheckOrder();
             CheckBatch();
             Partition = new Partition(model, layout.Cut(Schedule));
-            FaultChecks.Check(this);
+            faults = [.. (inject ?? []).Select(Fault.Parse)];
+            FaultChecks.Check(faults, Job, Resumed);
         }
         catch
         {
@@ -76,17 +77,25 @@ public sealed class TrainingPlan : IDisposable
         warnings.AddRange(FitRules.Warnings(Job, opened.Model, Samples));
         Job = Job with { Parallel = Job.Parallel with { Split = [.. split] } };
         Stages = new(Job, Schedule, Partition, Samples, Resumed);
+        Run = new(
+            Stages,
+            Directory,
+            new(Folder, Data.Files, Data.Tokenizer, Data.Characters, Data.Description, Vocabulary, tokenizerFiles, Stages.Targets),
+            warnings,
+            instructionSet)
+        {
+            Faults = faults,
+            Branches = resumePoint?.Branches ?? false,
+            PassedOver = resumePoint?.PassedOver ?? [],
+        };
         if (!elsewhere)
         {
-            CheckInstructions();
-        }
-
-        Places = [.. Devices.Select(device => new WorkerPlace(Environment.MachineName, Environment.ProcessId, device.ToString()))];
-        if (!elsewhere)
-        {
-            FaultChecks.CheckWires(this);
+            Run.Place([.. Devices.Select(device => new WorkerPlace(Environment.MachineName, Environment.ProcessId, device.ToString()))], instructionSet);
         }
     }
+
+    /// <summary>What a coordinator needs of it, here or elsewhere.</summary>
+    public RunPlan Run { get; }
 
     /// <summary>As resolved: <c>parallel.split</c> says how the layers are cut.</summary>
     public JobFile Job { get; }
@@ -102,9 +111,6 @@ public sealed class TrainingPlan : IDisposable
 
     public int Vocabulary => opened.Vocabulary;
 
-    /// <summary>The files of an imported model's tokenizer, while the run's tokenizer is the same; else null.</summary>
-    public IReadOnlyList<DataFile>? TokenizerFiles { get; }
-
     public Schedule Schedule { get; }
 
     public Partition Partition { get; }
@@ -115,96 +121,14 @@ public sealed class TrainingPlan : IDisposable
     /// <summary>One a worker; none where they run elsewhere.</summary>
     public IReadOnlyList<Device> Devices { get; }
 
-    /// <summary>Where each worker runs; known elsewhere when the cluster has placed them.</summary>
-    public IReadOnlyList<WorkerPlace> Places { get; private set; }
-
     /// <summary>What the run continues from; null when it starts anew.</summary>
     public Checkpoint? Resumed => resumePoint?.Checkpoint;
-
-    /// <summary>What is to go wrong in the run, for drills.</summary>
-    public IReadOnlyList<Fault> Faults { get; }
-
-    /// <summary>What the user should know of before the start, one sentence each.</summary>
-    public IReadOnlyList<string> Warnings => warnings;
-
-    /// <summary>Of libtorch's kernels, on all nodes of the run.</summary>
-    public string InstructionSet { get; private set; }
-
-    /// <summary>Where each worker runs and what it holds.</summary>
-    public IReadOnlyList<StageSummary> Summaries => [.. Places.Select((place, worker) => Describe(worker, place))];
-
-    /// <summary>Of a checkpoint of the run.</summary>
-    /// <param name="optimizer">What the optimizer keeps beside the shards.</param>
-    public Manifest Manifest(long step, long epoch, IReadOnlyList<Shard> shards, LbfgsState? optimizer) => new(
-        Checkpoints.Manifest.CurrentFormat,
-        step,
-        epoch,
-        Job.Job.Seed,
-        Data.Tokenizer,
-        Data.Characters,
-        Data.Files,
-        SettingsWriter.Write(Job),
-        shards,
-        Schedule.AccumulatesAscending,
-        InstructionSet,
-        Folder,
-        Vocabulary,
-        Resumed?.Manifest.HuggingFace,
-        TokenizerFiles,
-        optimizer);
 
     public void Dispose()
     {
         Directory.Dispose();
         opened.Dispose();
     }
-
-    private StageSummary Describe(int worker, WorkerPlace place)
-    {
-        var rank = Stages.Workers.RankOf(worker);
-        var chunks = Schedule.StagesOf[rank].Select(stage => Partition.Model.Layers.Take(Partition.Cuts[stage]).ToArray()).ToArray();
-        var tied = Partition.TiedCopies.Where(copy => Schedule.RankOf(copy.Stage) == rank).Sum(copy => copy.Parameter.Elements);
-        return new(
-            rank,
-            string.Join(", ", chunks.Select(layers => layers.Length == 1 ? layers[0].Name : $"{layers[0].Name} to {layers[^1].Name}")),
-            chunks.SelectMany(layers => layers).SelectMany(layer => layer.Parameters).Sum(parameter => parameter.Elements) - tied,
-            place.Device,
-            place.Node,
-            place.Process,
-            Stages.Workers.Replicas == 1 ? null : Stages.Workers.ReplicaOf(worker));
-    }
-
-    /// <summary>Takes the run directory. A run that is continued is taken up in it, and those of its checkpoints that it no longer goes through are
-    /// set aside; any other run there is moved aside.</summary>
-    /// <exception cref="BadInputException">Another run has it, or it cannot be written.</exception>
-    internal void TakeDirectory()
-    {
-        var continued = resumePoint is { Branches: false, Checkpoint.Manifest.Step: var last } ? last : (long?)null;
-        Directory.Open(SettingsWriter.Write(Job), Schedule.ToCsv(), continued);
-        try
-        {
-            if (continued is { } step)
-            {
-                warnings.AddRange(new CheckpointStore(Directory.Checkpoints, Job.Checkpoint.Keep).SetAsideAfter(step, resumePoint!.PassedOver));
-            }
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new BadInputException($"job.directory: {failure.Message}", failure);
-        }
-    }
-
-    /// <summary>The cluster has chosen where the workers run.</summary>
-    /// <param name="instructionSet">Of the nodes.</param>
-    internal void Place(IReadOnlyList<WorkerPlace> places, string instructionSet)
-    {
-        (Places, InstructionSet) = (places, instructionSet);
-        FaultChecks.CheckWires(this);
-        CheckInstructions();
-    }
-
-    /// <summary>Workers have moved.</summary>
-    internal void Place(IReadOnlyList<WorkerPlace> places) => Places = places;
 
     /// <summary>A tokenizer is the one that the run's data are read with.</summary>
     private bool IsTheRuns(string tokenizer)
@@ -216,16 +140,6 @@ public sealed class TrainingPlan : IDisposable
         catch (BadInputException)
         {
             return false;   // of a kind that is not read here
-        }
-    }
-
-    private void CheckInstructions()
-    {
-        if (Resumed?.Manifest.InstructionSet is { } then && then != InstructionSet)
-        {
-            warnings.Add(
-                $"{Resumed.Directory} was trained with {then} and this run uses {InstructionSet}, so its losses can differ from the uninterrupted run's in the last "
-                + "digits; where the processor has it, pipeline.instruction-set in the file of --config asks for the same.");
         }
     }
 

@@ -26,7 +26,8 @@ public static class TrainingRun
             RunHostActor.Props(new(0, Guid.Empty, (_, step, checkpoint) => plan.Stages.At(step, checkpoint), createExecutor, _ => { }, null)), "host");
         try
         {
-            return await RunAsync(system, plan, Alone(plan, host), new(Guid.Empty, null, null, 0), observer, stop);
+            system.ActorOf(FrameReaper.Props());
+            return await RunAsync(system, plan.Run, Alone(plan, host), new(Guid.Empty, null, null, 0), observer, stop);
         }
         finally
         {
@@ -45,27 +46,47 @@ public static class TrainingRun
     /// <summary>Trains through processes that are ready to start their workers.</summary>
     /// <param name="start">What the run begins with.</param>
     /// <param name="members">None of them in it yet.</param>
+    /// <param name="abandon">Leaves the run to another coordinator, as it is.</param>
+    /// <exception cref="RunTakenOverException">Another coordinator has it already.</exception>
+    /// <exception cref="OperationCanceledException">It was abandoned.</exception>
     internal static async Task<RunSummary> RunAsync(
-        ActorSystem system, TrainingPlan plan, StartRun start, RunMembers members, IRunObserver observer, CancellationToken stop)
+        ActorSystem system, RunPlan plan, StartRun start, RunMembers members, IRunObserver observer, CancellationToken stop, CancellationToken abandon = default)
     {
-        plan.TakeDirectory();
+        if (start.TakenOver is { } before)
+        {
+            plan.Directory.TakeOver(members.Run, before.Epoch + 1);
+        }
+        else
+        {
+            plan.TakeDirectory(members.Run);
+        }
+
+        using var directory = plan.Directory;   // until the run has ended
         using var recorder = new RunRecorder(
-            plan.Directory, observer, plan.Resumed?.Manifest.Step ?? 0, plan.Job.Optimizer.IsLbfgs ? null : new());   // a line search tries bad places
+            plan.Directory, observer, plan.Resumed?.Manifest.Step ?? 0, start.TakenOver is not null, plan.Job.Optimizer.IsLbfgs ? null : new());   // a line search tries bad places
         var outcome = new TaskCompletionSource<RunSummary>(TaskCreationOptions.RunContinuationsAsynchronously);
-        system.ActorOf(FrameReaper.Props());
-        var coordinator = system.ActorOf(CoordinatorActor.Props(plan, recorder, members, outcome), "coordinator");
+        var coordinator = system.ActorOf(CoordinatorActor.Props(plan, recorder, members, outcome));
         coordinator.Tell(start);
         await using var registration = stop.Register(() => coordinator.Tell(StopRun.Instance));
         try
         {
-            return await Task.WhenAny(outcome.Task, system.WhenTerminated) == outcome.Task
+            return await Task.WhenAny(outcome.Task, system.WhenTerminated, Task.Delay(Timeout.Infinite, abandon)) is var first && first == outcome.Task
                 ? recorder.Summary(await outcome.Task)
-                : throw new IOException("This process is no longer a member of the cluster, so the run cannot go on.");
+                : first == system.WhenTerminated
+                    ? throw new IOException("This process is no longer a member of the cluster, so the run cannot go on.")
+                    : throw new OperationCanceledException(abandon);
         }
         finally
         {
-            // A stage may be stuck inside an operator: only the end of its process ends its thread, and the outcome is known already.
-            await coordinator.Ask<RunEnded>(EndRun.Instance, StopLimit, CancellationToken.None).ContinueWith(_ => { }, TaskScheduler.Default);
+            if (outcome.Task.IsFaulted || (abandon.IsCancellationRequested && !outcome.Task.IsCompleted))
+            {
+                await coordinator.GracefulStop(TerminationLimit).ContinueWith(_ => { }, TaskScheduler.Default);   // its lines go with it
+            }
+            else
+            {
+                // A stage may be stuck inside an operator: only the end of its process ends its thread, and the outcome is known already.
+                await coordinator.Ask<RunEnded>(EndRun.Instance, StopLimit, CancellationToken.None).ContinueWith(_ => { }, TaskScheduler.Default);
+            }
         }
     }
 

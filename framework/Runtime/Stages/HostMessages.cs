@@ -8,7 +8,11 @@ namespace Pipeline.Runtime.Stages;
 // From the coordinator to a process of the run.
 
 /// <summary>Await the coordinator's link, which bears this process's number; another one's is closed.</summary>
-internal sealed record MeetCoordinator(long Epoch) : IControlMessage;
+/// <param name="Node">The name of the coordinator's node.</param>
+internal sealed record MeetCoordinator(long Epoch, string Node) : IControlMessage;
+
+/// <summary>Say how far the run is; answered with <see cref="HostDescription"/>.</summary>
+internal sealed record DescribeHost : IControlMessage;
 
 /// <summary>End the stages of older epochs, whatever they are at; answered with <see cref="StagesPaused"/>. Snapshots stay.</summary>
 internal sealed record PauseStages(long Epoch) : IControlMessage;
@@ -64,6 +68,12 @@ internal sealed record EndStages(long Epoch) : IControlMessage;
 /// <summary>No stage of an older epoch is left here.</summary>
 /// <param name="Held">What can be gone on from.</param>
 internal sealed record StagesPaused(long Epoch, int Host, IReadOnlyList<HeldSnapshot> Held) : IControlMessage;
+
+/// <param name="Epoch">The newest heard of; 0 before any.</param>
+/// <param name="Seats">Of the newest epoch that has begun here; none before any.</param>
+/// <param name="Newest">The greatest number that a process of the run is known to have.</param>
+/// <param name="Node">Of the coordinator.</param>
+internal sealed record HostDescription(long Epoch, IReadOnlyList<Seat> Seats, int Newest, string Node) : IControlMessage;
 
 internal sealed record StagesDescribed(IReadOnlyList<StageDescription> Workers) : IControlMessage;
 

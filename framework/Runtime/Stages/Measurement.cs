@@ -1,5 +1,3 @@
-using Pipeline.Core.Data;
-
 namespace Pipeline.Runtime.Stages;
 
 /// <summary>How good a model is on some batches.</summary>
@@ -13,13 +11,13 @@ public readonly record struct Measurement(double Loss, double? Accuracy, double?
     public double? FiniteLoss => double.IsFinite(Loss) ? Loss : null;
 
     /// <param name="batches">Whole batches that the result is of.</param>
-    public static Measurement Of(StagePlan plan, PassResult result, int batches = 1)
+    public static Measurement Of(StepTargets targets, PassResult result, int batches = 1)
     {
-        var error = Math.Sqrt(result.Loss / (plan.Samples!.TargetsPerStep(plan.Job) * batches));
+        var error = Math.Sqrt(result.Loss / (targets.Count * batches));
         return new(
-            result.Loss / (plan.LossDivisor * batches),
+            result.Loss / (targets.LossDivisor * batches),
             result.Accuracy,
             result.SequenceAccuracy,
-            plan.Samples is ISamples<double> && double.IsFinite(error) ? error : null);
+            targets.AreNumbers && double.IsFinite(error) ? error : null);
     }
 }

@@ -15,6 +15,9 @@ public sealed record StagePlan(JobFile Job, Schedule Schedule, Partition Partiti
     /// <summary>What the summed loss of a whole step is divided by, where there are samples.</summary>
     public long LossDivisor => Partition.Model.Objective.IsPerSequence ? Job.Batch.Sequences : Samples!.TargetsPerStep(Job);
 
+    /// <summary>Where there are samples.</summary>
+    public StepTargets Targets => new(Samples!.TargetsPerStep(Job), LossDivisor, Samples is ISamples<double>);
+
     public Workers Workers => new(Schedule.Ranks.Count, Job.Parallel.Replicas);
 
     /// <summary>More than a worker's state can have, for whoever takes it from another process.</summary>

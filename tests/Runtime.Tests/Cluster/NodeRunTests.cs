@@ -57,19 +57,19 @@ public sealed class NodeRunTests : IDisposable
     public void A_node_between_first_and_last_stage_reads_data_where_documents_count()
     {
         var job = plan.Job with { Data = (TextDataSettings)plan.Job.Data with { ResetAtDocuments = true } };
-        using var middle = Open(Message(1, 2) with { Job = SettingsWriter.Write(job) });
+        using var middle = Open(Message(submitted => submitted with { Job = SettingsWriter.Write(job) }, 1, 2));
         Assert.NotNull(middle.Setup(null!).Plan([1, 2], 0, null).Samples);
     }
 
     [Fact]
     public void Another_tokenizer_is_refused() => Assert.Equal(
-        "data.tokenizer: chars is chars here, and the run has tokenizer.json sha256:12.", Problem(Message(0) with { Tokenizer = "tokenizer.json sha256:12" }));
+        "data.tokenizer: chars is chars here, and the run has tokenizer.json sha256:12.", Problem(Message(submitted => submitted with { Tokenizer = "tokenizer.json sha256:12" }, 0)));
 
     [Fact]
     public void Another_model_is_refused()
     {
         Assert.Equal("there is no architecture gpt2 here; there are stand-in.", Problem(Message(0), new StandInArchitecture()));
-        Assert.StartsWith("the architecture gpt2 makes other layers", Problem(Message(0) with { ModelHash = "x" }), StringComparison.Ordinal);
+        Assert.StartsWith("the architecture gpt2 makes other layers", Problem(Message(submitted => submitted with { ModelHash = "x" }, 0)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -81,18 +81,12 @@ public sealed class NodeRunTests : IDisposable
 
     private static NodeRun Open(PrepareRun message, IArchitecture? architecture = null) => new(message, [architecture ?? new Gpt2()]);
 
-    private PrepareRun Message(params int[] workers) => new(
-        Guid.NewGuid(),
-        0,
-        SettingsWriter.Write(plan.Job),
-        "gpt2",
-        plan.Folder,
-        plan.Schedule.Name,
-        plan.Schedule.ToCsv(),
-        plan.Data.Files,
-        plan.Vocabulary,
-        ModelHash.Of(plan.Partition.Model),
-        null,
-        probe.Path,
-        workers.ToDictionary(worker => worker, _ => "cpu"));
+    private PrepareRun Message(params int[] workers) =>
+        new(SubmittedRun.Of(Guid.NewGuid(), plan.Run), 0, probe.Path, workers.ToDictionary(worker => worker, _ => "cpu"), ["cpu"]);
+
+    private PrepareRun Message(Func<SubmittedRun, SubmittedRun> change, params int[] workers)
+    {
+        var message = Message(workers);
+        return message with { Submitted = change(message.Submitted) };
+    }
 }

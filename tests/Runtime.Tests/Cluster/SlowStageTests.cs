@@ -48,8 +48,8 @@ public class SlowStageTests
         PreparedHost Prepared(SocketPlane plane, int number) => new(number, Host(plane, number), $"node-{number}", 1, ["cpu"], plane.Address);
         var summary = sockets
             ? await TrainingRun.RunAsync(
-                system, plan, new([Prepared(first, 0), Prepared(second, 1)], [new(0, "cpu"), new(1, "cpu")]), new(run, own, null, 0), new Silent(), CancellationToken.None)
-            : await TrainingRun.RunAsync(system, plan, TrainingRun.Alone(plan, Host(null, 0)), new(run, null, null, 0), new Silent(), CancellationToken.None);
+                system, plan.Run, new([Prepared(first, 0), Prepared(second, 1)], [new(0, "cpu"), new(1, "cpu")]), new(run, own, null, 0), new Silent(), CancellationToken.None)
+            : await TrainingRun.RunAsync(system, plan.Run, TrainingRun.Alone(plan, Host(null, 0)), new(run, null, null, 0), new Silent(), CancellationToken.None);
         await system.Terminate();
         Assert.Equal("completed", summary.Outcome);
         Assert.InRange(peak.Tensors, 1, 12);   // 3 credits; on either side of a socket one more that is not acknowledged yet

@@ -40,7 +40,7 @@ public class MessageCountTests
             new(0, Guid.Empty, (_, step, checkpoint) => plan.Stages.At(step, checkpoint), (_, _, stage, _) => new StandInExecutor(schedule, seconds, stage), _ => { }, null)));
         var between = system.ActorOf(Props.Create(() => new Between(host, count)));
         var summary = await TrainingRun.RunAsync(
-            system, plan, TrainingRun.Alone(plan, between), new(Guid.Empty, null, null, 0), new Silent(), TestContext.Current.CancellationToken);
+            system, plan.Run, TrainingRun.Alone(plan, between), new(Guid.Empty, null, null, 0), new Silent(), TestContext.Current.CancellationToken);
         await system.Terminate();
 
         Assert.Equal("completed", summary.Outcome);

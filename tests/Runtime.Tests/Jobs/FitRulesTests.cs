@@ -59,8 +59,8 @@ public class FitRulesTests
         var settings = new KanSettings("kan", [2, 3, 1], Grid: grid, GridUpdateEvery: every, GridUpdateUntil: until);
         using var run = new TestRun(null, refineEvery is { } steps ? settings with { Refine = [2 * grid], RefineEvery = steps } : settings);
         using var plan = run.Plan(false, "data={kind=function,inputs=2,formula=[\"x1\"]}");
-        Assert.Equal(sentence is null ? 0 : 1, plan.Warnings.Count);
-        Assert.StartsWith(sentence ?? "", string.Concat(plan.Warnings), StringComparison.Ordinal);
+        Assert.Equal(sentence is null ? 0 : 1, plan.Run.Warnings.Count);
+        Assert.StartsWith(sentence ?? "", string.Concat(plan.Run.Warnings), StringComparison.Ordinal);
     }
 
     /// <summary>Every token is a row.</summary>
@@ -71,6 +71,6 @@ public class FitRulesTests
     {
         using var run = new TestRun(null, new HybridSettings("hybrid", "*K", Width: 32, Context: 16, Heads: 4, Kan: "spline", KanGrid: grid, GridUpdateEvery: 5));
         using var plan = run.Plan(false);
-        Assert.Equal(warns, plan.Warnings.Count == 1);
+        Assert.Equal(warns, plan.Run.Warnings.Count == 1);
     }
 }

@@ -97,17 +97,17 @@ public class LbfgsRunTests
         using var points = new TestRun(null, Kan);
         using (var plan = text.Plan(false, Common))
         {
-            Assert.StartsWith("optimizer.kind is lbfgs, which compares the losses of steps, and here each step has another batch;", Assert.Single(plan.Warnings), StringComparison.Ordinal);
+            Assert.StartsWith("optimizer.kind is lbfgs, which compares the losses of steps, and here each step has another batch;", Assert.Single(plan.Run.Warnings), StringComparison.Ordinal);
         }
 
         using (var plan = points.Plan(false, OfPoints))
         {
-            Assert.Empty(plan.Warnings);
+            Assert.Empty(plan.Run.Warnings);
         }
 
         using (var plan = points.Plan(false, [.. OfPoints, "data.points=13"]))
         {
-            Assert.Single(plan.Warnings);
+            Assert.Single(plan.Run.Warnings);
         }
     }
 

@@ -1,0 +1,200 @@
+using System.Diagnostics;
+using Akka.Actor;
+using Akka.Cluster;
+using Pipeline.Core;
+using Pipeline.Runtime.Runs;
+using Pipeline.Tensors.Models;
+
+namespace Pipeline.Runtime.Cluster;
+
+/// <summary>A terminal's tie to one run: asks whoever has the coordinators of the cluster, again and again, for that may move.</summary>
+internal sealed class RunClientActor : ReceiveActor, IWithTimers
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(0.5);
+
+    /// <summary>A healthy coordinator's node answers within a fraction of it.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private readonly RunRequest request;
+    private readonly IReadOnlyList<IArchitecture> architectures;
+    private readonly IRunScreen screen;
+    private readonly TaskCompletionSource<RunSummary?> outcome;
+    private IActorRef source = ActorRefs.Nobody;   // of the newest picture: what a replaced one still says does not count
+    private string? node;
+    private long heard = Stopwatch.GetTimestamp();
+    private bool isMissed;
+    private bool isStopping;
+
+    public RunClientActor(RunRequest request, IReadOnlyList<IArchitecture> architectures, IRunScreen screen, TaskCompletionSource<RunSummary?> outcome)
+    {
+        this.request = request;
+        this.architectures = architectures;
+        this.screen = screen;
+        this.outcome = outcome;
+        Receive<Look>(_ => Ask());
+        Receive<Stop>(_ =>
+        {
+            isStopping = true;
+            Ask();
+        });
+        Receive<RunShown>(message => Heard(() => Show(message)));
+        Receive<RunWaits>(_ => Heard(() => { }));
+        Receive<RunSteps>(message => Sender.Equals(source), message =>
+        {
+            foreach (var step in message.Steps)
+            {
+                screen.Step(step);
+            }
+        });
+        Receive<RunHappening>(message => Sender.Equals(source), message =>
+        {
+            request.Plan?.Place(message.Places);
+            screen.Event(message.Happened);
+        });
+        Receive<RunOver>(message => Sender.Equals(source) || request.Node is null, message => outcome.TrySetResult(message.Summary));
+        Receive<RunFailed>(message => Sender.Equals(source) || request.Node is null, message => outcome.TrySetException(
+            message.Reason is null ? new OperationCanceledException("The run was stopped before it began.")
+            : message.IsBadInput ? new BadInputException(message.Reason)
+            : new IOException(message.Reason)));
+        Receive<RunUnknown>(Unknown);
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    public static Props Props(
+        RunRequest request, IReadOnlyList<IArchitecture> architectures, IRunScreen screen, TaskCompletionSource<RunSummary?> outcome) =>
+        Akka.Actor.Props.Create(() => new RunClientActor(request, architectures, screen, outcome));
+
+    protected override void PreStart() => Timers.StartPeriodicTimer("look", Look.Instance, TimeSpan.Zero, Interval);
+
+    protected override bool AroundReceive(Receive receive, object message)
+    {
+        try
+        {
+            return base.AroundReceive(receive, message);
+        }
+        catch (Exception failure)
+        {
+            outcome.TrySetException(failure);
+            return true;
+        }
+    }
+
+    private void Ask()
+    {
+        var members = Akka.Cluster.Cluster.Get(Context.System).State.Members;
+        request.Members = [.. members.Where(member => member.HasRole(ClusterRun.NodeRole)).Select(member => $"{member.Address.Host}:{member.Address.Port}")];
+        if (!isMissed && Stopwatch.GetElapsedTime(heard) > Patience && request.Plan is not null)
+        {
+            isMissed = true;
+            screen.Say("The run's coordinator is not heard of; looking for it.");
+        }
+
+        // As Akka's cluster singleton has it: the oldest one with the role.
+        var oldest = members.Where(member => member.HasRole(ClusterNode.CoordinatorRole) && member.Status is MemberStatus.Up or MemberStatus.Leaving)
+            .Aggregate((Member?)null, (one, other) => one is not null && one.IsOlderThan(other) ? one : other);
+        if (oldest is null)
+        {
+            if (Stopwatch.GetElapsedTime(heard) > Patience)
+            {
+                outcome.TrySetException(new IOException("No node of the cluster can have the run's coordinator; start one with pipeline node."));
+            }
+
+            return;
+        }
+
+        var runs = Context.ActorSelection(new RootActorPath(oldest.Address) / "user" / RunsActor.Name / RunsActor.SingletonName);
+        runs.Tell(request.Submits ? request.Submission! : new AttachRun(request.Run, request.Name));
+        if (isStopping && request.Run is { } run)
+        {
+            runs.Tell(new StopSubmitted(run));
+        }
+    }
+
+    private void Heard(Action then)
+    {
+        (heard, isMissed) = (Stopwatch.GetTimestamp(), false);
+        then();
+    }
+
+    private void Show(RunShown message)
+    {
+        if (node is not null && !Sender.Equals(source))
+        {
+            screen.Say($"The run was found again: its coordinator is on node {message.Node} now.");
+        }
+
+        (source, node, request.Node, request.Run, request.Submits) = (Sender, message.Node, message.Node, message.Run.Run, false);
+        request.Probe?.Dispose();
+        request.Plan ??= message.Run.Open(architectures, onlyShows: true);
+        request.Plan.Place(message.Places);
+        if (request.Detaches)
+        {
+            outcome.TrySetResult(null);
+        }
+
+        screen.Show(request.Plan, message.Recent);
+        if (request.Stops && !isStopping)
+        {
+            isStopping = true;
+            Ask();
+        }
+    }
+
+    private void Unknown(RunUnknown message)
+    {
+        if (request.Plan is not { } plan || request.Node is null)
+        {
+            outcome.TrySetException(new BadInputException(message.Sentence));
+        }
+        else
+        {
+            outcome.TrySetException(new IOException(
+                $"The run is lost: its coordinator is gone, and so are all its processes. pipeline train --resume goes on from the last checkpoint in {plan.Directory.Checkpoints}."));
+        }
+    }
+
+    /// <summary>To the actor: ask for a clean end.</summary>
+    internal sealed class Stop
+    {
+        public static readonly Stop Instance = new();
+    }
+
+    private sealed class Look
+    {
+        public static readonly Look Instance = new();
+    }
+}
+
+/// <summary>What a terminal wants, and what it knows of it.</summary>
+internal sealed class RunRequest
+{
+    /// <summary>Null where the terminal attaches to a run.</summary>
+    public SubmitRun? Submission { get; init; }
+
+    /// <summary>Not needed any more when the run has begun.</summary>
+    public StorageProbe? Probe { get; init; }
+
+    /// <summary>Its name or directory.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Not to be waited for once it has begun.</summary>
+    public bool Detaches { get; init; }
+
+    /// <summary>To be ended cleanly once it is found.</summary>
+    public bool Stops { get; init; }
+
+    /// <summary>The run is not known to have begun.</summary>
+    public bool Submits { get; set; }
+
+    /// <summary>The run's secret.</summary>
+    public Guid? Run { get; set; }
+
+    public RunPlan? Plan { get; set; }
+
+    /// <summary>The name of the node that has the coordinator; null until it is known.</summary>
+    public string? Node { get; set; }
+
+    /// <summary>HOST:PORT of the cluster's nodes.</summary>
+    public IReadOnlyList<string> Members { get; set; } = [];
+}
