@@ -255,12 +255,17 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         }).PipeTo(self, failure: failure => new CheckpointWritten(of, step, null, FailureSentence.Of(failure)));
     }
 
-    /// <summary>A checkpoint that was complete when its epoch ended is one all the same.</summary>
+    /// <summary>A checkpoint that was complete when its epoch ended is one all the same, unless the run has gone back before it meanwhile: then it is written
+    /// again, since the records do not reach as far.</summary>
     private void Written(CheckpointWritten message)
     {
         if (message.Path is { } path)
         {
-            run.Saved(message.Step, path);
+            if (message.Step <= recorder.LastStep)
+            {
+                run.Saved(message.Step, path);
+            }
+
             recorder.Event("checkpoint", $"Checkpoint of step {message.Step}.", path: path);
         }
         else

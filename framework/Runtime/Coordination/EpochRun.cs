@@ -293,7 +293,7 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
     private void Kept(IReadOnlyList<SnapshotKept> reports)
     {
         snapshotting = null;
-        run.ForgetBefore(reports[0].Step);
+        run.ForgetBefore(Math.Min(reports[0].Step, saving ?? long.MaxValue));   // an earlier step's checkpoint may still be on its way
         events.SnapshotKept(reports[0].Step);
         if (isSuspended && reports[0].Step == step)
         {
