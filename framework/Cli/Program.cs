@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Pipeline.Cli;
+using Pipeline.Cli.Checkpoints;
 using Pipeline.Cli.Cluster;
 using Pipeline.Cli.Data;
 using Pipeline.Cli.Doctor;
@@ -22,6 +23,7 @@ var root = new RootCommand("Pipeline trains models that do not fit one device: l
     SimulateCommand.Create(),
     BenchCommand.Create(),
     InspectCommand.Create(),
+    CheckpointCommand.Create(),
     TokenizeCommand.Create(),
     ImportCommand.Create(),
     ExportCommand.Create(),

@@ -46,9 +46,9 @@ public sealed class BenchCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--rounds 0", "transport: --rounds must be a whole number from 1 to 1000, not \"0\".")]
-    [InlineData("--seconds long", "transport: --seconds must be a number from 0.01 to 60, not \"long\".")]
-    [InlineData("--transport pigeon", "transport: --transport must be unix or tcp or tls, not \"pigeon\".")]
+    [InlineData("--rounds 0", "bench transport: --rounds must be a whole number from 1 to 1000, not \"0\".")]
+    [InlineData("--seconds long", "bench transport: --seconds must be a number from 0.01 to 60, not \"long\".")]
+    [InlineData("--transport pigeon", "bench transport: --transport must be unix or tcp or tls, not \"pigeon\".")]
     public void Wrong_input_of_the_transport_benchmark_is_refused(string options, string sentence)
     {
         var (code, output, errors) = Command.Run(folder.Path, ["bench", "transport", .. options.Split(' ')]);
@@ -57,7 +57,7 @@ public sealed class BenchCommandTests : IDisposable
 
     [Theory]
     [InlineData("--forward 1 --backward-input 1 --backward-weight 1", "bench schedule: stages sleep for real, so durations need a unit (ms, us, s).")]
-    [InlineData("--forward 1ms --backward-input 1ms --backward-weight 1ms --steps 1", "schedule: --steps must be a whole number from 2 to 10000, not \"1\".")]
+    [InlineData("--forward 1ms --backward-input 1ms --backward-weight 1ms --steps 1", "bench schedule: --steps must be a whole number from 2 to 10000, not \"1\".")]
     public void Wrong_input_is_refused(string options, string sentence)
     {
         var (code, output, errors) = Command.Run(folder.Path, [.. "bench schedule 1f1b --stages 2 --micro-batches 2".Split(' '), .. options.Split(' ')]);

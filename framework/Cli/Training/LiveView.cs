@@ -21,6 +21,7 @@ internal sealed class LiveView : RunView
     private readonly Task drawing;
     private StepMetrics? newest;
     private int steps;
+    private int skipped;
     private StepMetrics? evaluated;
     private string news = "starting";
 
@@ -36,8 +37,14 @@ internal sealed class LiveView : RunView
     {
         lock (gate)
         {
+            if (newest is { } before && metrics.Step <= before.Step)
+            {
+                losses.RemoveRange(Math.Max(0, losses.Count - (int)(before.Step - metrics.Step) - 1), Math.Min(losses.Count, (int)(before.Step - metrics.Step) + 1));   // they come again
+            }
+
             newest = metrics;
             steps++;
+            skipped += metrics.Skipped ? 1 : 0;
             evaluated = metrics.ValidationLoss is null ? evaluated : metrics;
             if (metrics.Loss is { } loss)
             {
@@ -90,7 +97,8 @@ internal sealed class LiveView : RunView
     {
         var (step, total) = (newest?.Step ?? 0, Plan.Job.Job.Steps);
         var speed = newest is null ? "" : string.Create(CultureInfo.InvariantCulture, $"   {newest.TokensPerSecond:N0} tokens/s   {TimeLeft(step)} left");
-        return new Markup($"step {step}/{total} {Bar.Draw(barWidth, ((double)step / total, "green"))}{speed}");
+        var without = skipped == 0 ? "" : $"   [yellow]{Skipped(skipped)}[/]";
+        return new Markup($"step {step}/{total} {Bar.Draw(barWidth, ((double)step / total, "green"))}{speed}{without}");
     }
 
     private Markup Loss() => new(

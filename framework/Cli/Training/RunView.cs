@@ -37,6 +37,7 @@ internal abstract class RunView(TrainingPlan plan, IAnsiConsole console) : IRunO
             Line($"{Capital(summary.Outcome)} after step {summary.Steps}: loss {Number(summary.FirstLoss)} to {Number(summary.FinalLoss)}"
                 + (summary.FinalValidationLoss is { } validation ? $", validation {Number(validation)}" : "")
                 + Quality(summary.FinalValidationAccuracy, summary.FinalValidationSequenceAccuracy, summary.FinalValidationRmse)
+                + (summary.SkippedSteps == 0 ? "" : $", {Skipped(summary.SkippedSteps)}")
                 + $", {Clock(TimeSpan.FromSeconds(summary.Seconds))}.");
         }
 
@@ -67,6 +68,8 @@ internal abstract class RunView(TrainingPlan plan, IAnsiConsole console) : IRunO
         plan.Places.Select(place => place.Node).Distinct().Skip(1).Any() ? $"{stage.Node}/{stage.Device}" : stage.Device;
 
     protected static string Number(double? value) => value is { } number ? LossText.Of(number) : "-";
+
+    protected static string Skipped(long steps) => $"{steps} step{(steps == 1 ? "" : "s")} skipped";
 
     protected static string Percent(double share) => share.ToString("P0", CultureInfo.InvariantCulture).Replace(" ", "", StringComparison.Ordinal);
 

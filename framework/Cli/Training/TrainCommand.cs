@@ -14,11 +14,16 @@ internal static class TrainCommand
     public static Command Create()
     {
         var (job, set, cluster) = (JobArguments.File(), JobArguments.Set(), new ClusterOptions());
-        var resume = new Option<bool>("--resume") { Description = "Continue from the newest whole checkpoint in the job's directory." };
+        var resume = new ResumeOption(job);
         var processes = new Option<int?>("--processes") { Description = "Start this many nodes on this machine, train over them, and end them." };
         var nodes = new Option<int?>("--nodes") { Description = "With --join: wait until the cluster has this many nodes, a minute at most." };
+        var inject = new Option<string[]>("--inject")
+        {
+            Description = "For drills: make something go wrong, such as \"kill stage=1 step=17 phase=backward\" (kill, freeze, drop, corrupt, slow, fill-disk, nan, fail; see framework/docs/faults.md). May be given several times.",
+            AllowMultipleArgumentsPerToken = false,
+        };
         var json = new Option<bool>("--json") { Description = "Print one JSON object, the run's summary, and nothing else on standard output." };
-        var command = new Command("train", "Train the model that a job file describes.") { job, set, resume, processes, nodes, json };
+        var command = new Command("train", "Train the model that a job file describes.") { job, set, resume.Option, processes, nodes, inject, json };
         foreach (var option in cluster.All)
         {
             command.Add(option);
@@ -26,6 +31,7 @@ internal static class TrainCommand
 
         command.SetAction((parsed, _) =>
         {
+            var (file, from) = resume.Of(parsed);
             var count = parsed.GetValue(processes);
             if (count is < 1 or > MostProcesses)
             {
@@ -38,8 +44,7 @@ internal static class TrainCommand
             }
 
             var onCluster = ClusterTraining.Of(parsed, cluster, count, parsed.GetValue(nodes));
-            var opened = new TrainingPlan(
-                parsed.GetRequiredValue(job), parsed.GetValue(set) ?? [], Families.All, parsed.GetValue(resume), onCluster is not null);
+            var opened = new TrainingPlan(file, parsed.GetValue(set) ?? [], Families.All, from, onCluster is not null, parsed.GetValue(inject));
             return RunAsync(opened, parsed.GetValue(json), onCluster is null
                 ? (plan, view, stop) => TrainingRun.RunAsync(plan, view(), stop)
                 : onCluster.RunAsync);

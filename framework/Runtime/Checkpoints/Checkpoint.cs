@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Pipeline.Core;
 using Pipeline.Runtime.Runs;
 
@@ -29,27 +28,20 @@ public sealed class Checkpoint
 
     public Manifest Manifest { get; }
 
-    /// <summary>Opens a checkpoint and verifies every shard's size and hash, and that no piece of a tensor is missing.</summary>
+    /// <summary>Opens a checkpoint and verifies every file's size and hash, and that no piece of a tensor is missing.</summary>
+    /// <exception cref="NewerFormatException">A newer version has written it.</exception>
     /// <exception cref="BadInputException">It is incomplete or damaged.</exception>
     public static Checkpoint Open(string directory)
     {
         var manifest = Manifest.Read(directory);
-        foreach (var shard in manifest.Shards)
-        {
-            Verify(Path.Combine(directory, shard.File), shard.Bytes, shard.Sha256);
-        }
-
-        foreach (var file in manifest.TokenizerFiles ?? [])
-        {
-            Verify(Path.Combine(directory, TokenizerFiles.Folder, file.Path), file.Bytes, file.Sha256);
-        }
-
-        return new(directory, manifest);
+        return CheckpointFiles.Damages(directory, manifest).FirstOrDefault() is { } damage
+            ? throw new BadInputException(damage)
+            : new(directory, manifest);
     }
 
     /// <summary>Opens a checkpoint, or the newest whole one of a run.</summary>
     /// <param name="path">A checkpoint's folder, or a run directory.</param>
-    /// <param name="passedOver">Told of each newer checkpoint that is damaged.</param>
+    /// <param name="passedOver">Told why of each newer checkpoint that cannot be used.</param>
     /// <exception cref="BadInputException">It is neither, or nothing in it is whole.</exception>
     public static Checkpoint Find(string path, Action<string>? passedOver = null)
     {
@@ -65,7 +57,7 @@ public sealed class Checkpoint
 
         var damages = new List<string>();
         var newest = new[] { new RunDirectory(path).Checkpoints, path }
-            .Select(folder => new CheckpointStore(folder, int.MaxValue).Newest(damages.Add)).FirstOrDefault(found => found is not null)
+            .Select(folder => CheckpointFolder.Newest(folder, (_, damage) => damages.Add(damage))).FirstOrDefault(found => found is not null)
             ?? throw new BadInputException(string.Join(
                 ' ', [$"{path} has no whole checkpoint: neither {Manifest.FileName} nor folders such as checkpoints/step-00000100.", .. damages]));
         damages.ForEach(passedOver ?? (_ => { }));
@@ -79,25 +71,4 @@ public sealed class Checkpoint
     /// <summary>A reader for one stage's restore: fills a tensor in place by its layout-free name, from whichever shard has it. An imported
     /// model has no optimizer state: it starts at zero.</summary>
     public CheckpointReader Read() => new(Directory, index, Manifest.IsImport);
-
-    private static void Verify(string path, long bytes, string sha256)
-    {
-        try
-        {
-            using var stream = File.OpenRead(path);
-            if (stream.Length != bytes)
-            {
-                throw new BadInputException($"{path} has {stream.Length} bytes, not the {bytes} of its manifest.");
-            }
-
-            if (Convert.ToHexStringLower(SHA256.HashData(stream)) != sha256)
-            {
-                throw new BadInputException($"{path} does not have the SHA-256 of its manifest: it is damaged.");
-            }
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new BadInputException($"{path} cannot be read: {failure.Message}", failure);
-        }
-    }
 }

@@ -17,7 +17,8 @@ public sealed class CheckpointReader : IDisposable
     internal CheckpointReader(string directory, TensorIndex index, bool isImport) =>
         (this.directory, this.index, this.isImport) = (directory, index, isImport);
 
-    /// <summary>Reads the value that a parameter is used with after its training: its average where there is one. Converts to the destination's type.</summary>
+    /// <summary>Reads the value that a parameter is used with after its training: its average where there is one. Converts between
+    /// types of floating-point numbers.</summary>
     /// <exception cref="BadInputException">As <see cref="ReadInto"/>.</exception>
     public void ReadTrainedInto(string parameter, Tensor destination)
     {
@@ -73,11 +74,18 @@ public sealed class CheckpointReader : IDisposable
     /// <param name="name">Of a tensor that is saved whole, as parameters and averages are.</param>
     private void ReadConverted(string name, Tensor destination)
     {
-        using var scope = NewDisposeScope();
-        using var noGradient = no_grad();
         var (parts, _) = index.Find(name, destination.numel());
         var file = FileOf(parts[0]);
-        var stored = empty_like(destination, file.Entries[parts[0].Name].Type, requires_grad: false);
+        if (!file.Entries.TryGetValue(parts[0].Name, out var entry) || entry.Type == destination.dtype
+            || !is_floating_point(entry.Type) || !is_floating_point(destination.dtype))
+        {
+            file.ReadInto(parts[0].Name, destination);
+            return;
+        }
+
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var stored = empty_like(destination, entry.Type, requires_grad: false);
         file.ReadInto(parts[0].Name, stored);
         destination.copy_(stored);
     }

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Pipeline.Core;
@@ -38,14 +40,20 @@ public sealed record Manifest(
     IReadOnlyList<DataFile>? TokenizerFiles = null,
     LbfgsState? Lbfgs = null)
 {
-    public const int CurrentFormat = 1;
+    /// <summary>Format 1 had no SHA-256 of its own.</summary>
+    public const int CurrentFormat = 2;
 
     public const string FileName = "manifest.json";
 
-    private const long LargestFile = 64 << 20;
+    private const int LargestFile = 64 << 20;
+
+    /// <summary>The last key of the file: of all bytes before it.</summary>
+    private const string SumKey = "sha256";
 
     private static readonly JsonSerializerOptions Options = new()
     {
+        AllowDuplicateProperties = false,
+        NewLine = "\n",
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
@@ -66,42 +74,90 @@ public sealed record Manifest(
         _ => throw new BadInputException("The manifest does not tell how many tokens the model has."),
     };
 
+    /// <summary>Onto the disk, not only into the system's memory.</summary>
     public void Write(string directory)
     {
+        var content = JsonSerializer.SerializeToUtf8Bytes(this, Options).AsSpan()[..^2];   // without the last brace and the line end before it
         using var stream = new FileStream(Path.Combine(directory, FileName), FileMode.CreateNew);
-        JsonSerializer.Serialize(stream, this, Options);
+        stream.Write(content);
+        stream.Write(Sum(content));
         stream.Flush(flushToDisk: true);
     }
 
-    /// <exception cref="BadInputException">There is no readable manifest of this format.</exception>
+    /// <exception cref="NewerFormatException">A newer version has written it.</exception>
+    /// <exception cref="BadInputException">There is no whole and readable manifest.</exception>
     public static Manifest Read(string directory)
     {
         var path = Path.Combine(directory, FileName);
+        if (!File.Exists(path))
+        {
+            throw new BadInputException($"{directory} has no {FileName}, which is written last: the checkpoint is incomplete.");
+        }
+
+        var bytes = BoundedFile.Read(path, LargestFile);
         try
         {
-            using var stream = File.OpenRead(path);
-            if (stream.Length > LargestFile)
+            var format = JsonSerializer.Deserialize<Written>(bytes, Options)?.Format ?? throw new JsonException("it is null");
+            if (format > CurrentFormat)
             {
-                throw new BadInputException($"{path} is {stream.Length} bytes long; a manifest has at most {LargestFile}.");
+                throw new NewerFormatException($"{path} has format {format}, which a newer version of Pipeline has written; this version reads the formats 1 to {CurrentFormat}.");
             }
 
-            var manifest = JsonSerializer.Deserialize<Manifest>(stream, Options) ?? throw new JsonException("it is null");
-            return manifest switch
+            if (format < 1)
             {
-                { Format: not CurrentFormat } =>
-                    throw new BadInputException($"{path} has format {manifest.Format}; this version reads format {CurrentFormat}."),
-                _ when manifest.Shards.Any(shard => shard.File != Path.GetFileName(shard.File) || shard.File.Length == 0) =>
-                    throw new BadInputException($"{path} names a shard that is not a plain file name."),
-                _ when (manifest.TokenizerFiles ?? []).Any(file => file.Path != Path.GetFileName(file.Path) || file.Path.Length == 0) =>
-                    throw new BadInputException($"{path} names a tokenizer's file that is not a plain file name."),
-                _ => manifest,
-            };
+                throw new BadInputException($"{path} has format {format}; this version reads the formats 1 to {CurrentFormat}.");
+            }
+
+            var manifest = JsonSerializer.Deserialize<Manifest>(bytes, Options)!;
+            manifest.Check(path);
+            return format == 1 || IsWhole(bytes)
+                ? manifest
+                : throw new BadInputException($"{path} does not have the SHA-256 that its last line tells: it is damaged.");
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or JsonException)
+        catch (JsonException failure)
         {
-            throw new BadInputException($"{path} cannot be read as a manifest: {failure.Message}", failure);
+            throw new BadInputException($"{path} cannot be read as a manifest, so it is damaged: {failure.Message}", failure);
         }
     }
+
+    private void Check(string path)
+    {
+        if (Shards.Any(shard => !IsPlain(shard.File) || shard.File == FileName))
+        {
+            throw new BadInputException($"{path} names a shard that is not a plain file name.");
+        }
+
+        if ((TokenizerFiles ?? []).Any(file => !IsPlain(file.Path)))
+        {
+            throw new BadInputException($"{path} names a tokenizer's file that is not a plain file name.");
+        }
+
+        if (Shards.GroupBy(shard => shard.File, StringComparer.OrdinalIgnoreCase).FirstOrDefault(group => group.Skip(1).Any()) is { } twice)
+        {
+            throw new BadInputException($"{path} names the shard {twice.Key} twice.");
+        }
+
+        if (Step < 0 || Epoch < 0 || Shards.Any(shard => shard.Bytes < 0))
+        {
+            throw new BadInputException($"{path} has a negative step, epoch or size.");
+        }
+    }
+
+    private static bool IsPlain(string name) =>
+        name is not ("" or "." or "..") && name.IndexOfAny(['/', '\\', ':', '\0']) < 0;
+
+    private static bool IsWhole(ReadOnlySpan<byte> bytes)
+    {
+        var end = bytes.Length - Sum([]).Length;
+        return end >= 0 && bytes[end..].SequenceEqual(Sum(bytes[..end]));
+    }
+
+    /// <summary>The end of a file whose other bytes are these.</summary>
+    private static ReadOnlySpan<byte> Sum(ReadOnlySpan<byte> content) =>
+        Encoding.UTF8.GetBytes($",\n  \"{SumKey}\": \"{Convert.ToHexStringLower(SHA256.HashData(content))}\"\n}}\n");
+
+    /// <summary>What the manifests of all formats have.</summary>
+    private sealed record Written(int Format);
 }
 
 /// <param name="File">A plain name beside the manifest.</param>

@@ -69,7 +69,8 @@ internal sealed partial class TensorIndex
         }
     }
 
-    private static (string Tensor, TensorPart Part) PartOf(string name, string file)
+    /// <summary>What a tensor of a shard is, by its name.</summary>
+    public static (string Tensor, TensorPart Part) PartOf(string name, string file)
     {
         var match = PieceName.Match(name);
         return match.Success

@@ -34,6 +34,11 @@ public static class TokenizerFiles
         {
             Copy(Path.Combine(from, Folder), Path.Combine(to, Folder), file.Path);
         }
+
+        if (files.Count > 0)
+        {
+            DirectorySync.Flush(Path.Combine(to, Folder));
+        }
     }
 
     private static DataFile Copy(string from, string to, string name)

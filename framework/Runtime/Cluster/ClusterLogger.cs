@@ -63,8 +63,9 @@ internal sealed class ClusterLogger : ReceiveActor, IRequiresMessageQueue<ILogge
     }
 
     /// <summary>A handshake of ours that failed, for the check of the peer has told why; a connection that ended, for the peer has left, or the
-    /// cluster tells that it cannot be reached; a message that one of our serializers refused, by itself or as the content of a selection's.</summary>
+    /// run tells that it is lost; a message that one of our serializers refused, by itself or as the content of a selection's.</summary>
     private static bool IsToldAlready(string place, string text) => place == "TcpClientHandler"
+        || text.Contains("Marking node(s) as UNREACHABLE", StringComparison.Ordinal)
         || text.StartsWith("Disassociated", StringComparison.Ordinal)
         || text.StartsWith("Tried to associate with unreachable remote address", StringComparison.Ordinal)
         || (text.StartsWith("Association with remote system", StringComparison.Ordinal) && text.Contains("Disassociated", StringComparison.Ordinal))

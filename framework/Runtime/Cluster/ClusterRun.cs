@@ -57,7 +57,7 @@ public sealed class ClusterRun : IDisposable
         NodeDescription[] chosen = [.. placed.Select(place => place.Node).Distinct()];
         CheckSoftware(chosen);
         var run = new Guid(RandomNumberGenerator.GetBytes(16));
-        var nodes = new RunNodes(system, plan, run);
+        var nodes = new RunNodes(system, plan, run, settings.IsOfOneRun);
         var preparations = chosen.Index().Select(entry => nodes.PrepareAsync(
             found.First(other => other.Value == entry.Item).Key,
             entry.Item,

@@ -10,7 +10,8 @@ namespace Pipeline.Runtime.Cluster;
 /// <summary>A process that lends its devices to the runs of a cluster.</summary>
 public sealed class Node : IAsyncDisposable
 {
-    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(6);
+    /// <summary>Runs move their stages away meanwhile, behind the step under way.</summary>
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(25);
 
     private readonly ClusterNode member;
     private readonly IActorRef actor;
@@ -77,7 +78,7 @@ public sealed class Node : IAsyncDisposable
         .Concat(plane.Refusals.Counts.Where(entry => entry.Value > 0).Select(entry => KeyValuePair.Create($"tensor plane: {entry.Key}".ToLowerInvariant(), entry.Value)))
         .ToDictionary(StringComparer.Ordinal);
 
-    /// <summary>Ends the stages first: a process whose threads are inside libtorch while it is torn down crashes. Where one is stuck there, the
+    /// <summary>Has runs move their stages elsewhere, or ends these, first: a process whose threads are inside libtorch while it is torn down crashes. Where one is stuck there, the
     /// process ends at once instead.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -10,7 +10,8 @@ namespace Pipeline.Runtime.Cluster;
 
 /// <summary>The cluster's nodes, as a run sees them: which there are, and how they are asked to take part.</summary>
 /// <param name="run">The run's secret.</param>
-internal sealed class RunNodes(ActorSystem system, TrainingPlan plan, Guid run) : IRunNodes, IDisposable
+/// <param name="ownsCluster">The cluster is there for this run alone.</param>
+internal sealed class RunNodes(ActorSystem system, TrainingPlan plan, Guid run, bool ownsCluster) : IRunNodes, IDisposable
 {
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
 
@@ -92,6 +93,16 @@ internal sealed class RunNodes(ActorSystem system, TrainingPlan plan, Guid run) 
         }
 
         return null;
+    }
+
+    /// <summary>In the run's own cluster a broken line to a process of this machine says that it is gone, and nothing can join before it is out. Elsewhere the cluster
+    /// finds that out itself, for other runs may have to do with the node.</summary>
+    public void Expel(IActorRef lost)
+    {
+        if (ownsCluster)
+        {
+            global::Akka.Cluster.Cluster.Get(system).Down(lost.Path.Address);
+        }
     }
 
     /// <summary>Nobody waits for what is being prepared any more.</summary>

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Numerics;
 using Akka.Actor;
+using Pipeline.Core.Faults;
 using Pipeline.Runtime.Checkpoints;
+using Pipeline.Runtime.Faults;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
 
@@ -20,6 +22,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     /// <summary>A stage ends after the operator it is in.</summary>
     private static readonly TimeSpan PauseLimit = TimeSpan.FromSeconds(60);
 
+    /// <summary>Whoever starts processes anew has done so by then.</summary>
+    private static readonly TimeSpan AloneLimit = TimeSpan.FromSeconds(60);
+
     private readonly RunState run;
     private readonly RunRecorder recorder;
     private readonly TaskCompletionSource<RunSummary> outcome;
@@ -27,12 +32,13 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private readonly Workers workers;
     private readonly StallWatch stallWatch;
     private readonly long runBegan = Stopwatch.GetTimestamp();
-    private readonly List<StageDescription> descriptions = [];
     private IReadOnlyList<Seat> seats = [];
     private EpochRun? epochRun;   // null between two
     private long epoch;
     private long lostAt = -1;   // the newest step when the last loss came
     private int lossesInARow;
+    private long reached;   // the newest step that was begun
+    private readonly HashSet<(int Worker, long Step)> failures = [];
     private (long Since, string Reason)? recovering;
     private bool hasBegun;
     private int refusedFrames;
@@ -52,6 +58,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         Receive<HostTied>(Tied);
         Receive<StagesPaused>(message => message.Epoch == epoch, message => Paused(members.Find(message.Host), message.Held));
         Receive<PauseLate>(message => message.Epoch == epoch && epochRun is null, _ => LoseSilent());
+        Receive<AloneTooLong>(_ => Fail(NothingLeft));
         Receive<StageStarted>(IsOfEpoch, Started);
         Receive<StepReady>(IsOfEpoch, message => epochRun!.Take(message));
         Receive<StagesAdapted>(IsOfEpoch, message => epochRun!.Take(message));
@@ -62,6 +69,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         Receive<LinkLost>(IsOfEpoch, message => Recover($"{Capital(message.What)}: {message.Reason}"));
         Receive<CheckpointWritten>(Written);
         Receive<FrameRefused>(Refused);
+        Receive<FaultFired>(message => recorder.Event("injected", $"{Capital(workers.NameOf(message.Worker))}: {message.Fault}, as --inject asks."));
         Receive<StagesDescribed>(Described);
         Receive<ClockRead>(run.Meter.Answered);
         Receive<HostLost>(message => Lost(members.Find(message.Host), message.Reason));
@@ -128,7 +136,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             return;
         }
 
-        if (hasBegun && Seating.IsCrowded(seats))
+        if (hasBegun && epochRun is null)
+        {
+            Pause();   // with this one
+        }
+        else if (hasBegun && Seating.IsCrowded(seats))
         {
             Move($"The node {members.Find(message.Host)!.Node} has joined");
         }
@@ -148,6 +160,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     /// <summary>Begins an epoch: whatever the processes are at counts no more.</summary>
     private void Pause()
     {
+        reached = Math.Max(reached, epochRun?.Step ?? 0);
         epochRun = null;
         epoch++;
         members.Pause(epoch, Self);
@@ -174,9 +187,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         Timers.Cancel("pause");
         if (Seating.Of(seats, members.Offers) is not { } chosen)
         {
-            Fail($"No process is left that the stages could go on in. {run.LastCheckpointSentence}");
+            AwaitAnother();
             return;
         }
+
+        Timers.Cancel("alone");
 
         var before = seats;
         seats = chosen;
@@ -192,8 +207,28 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
         epochRun = new(run, epoch, point.Step, message => members.TellAll(seats, message), members.All.Count > 1, this);
         members.TellHosts(new StartStages(
-            epoch, point.Step, point.Checkpoint, seats, [.. members.All.Select(host => host.Place)], point.Sources, Self), Self);
+            epoch, point.Step, point.Checkpoint, seats, [.. members.All.Select(host => host.Place)], point.Sources, Self, Faults()), Self);
     }
+
+    /// <summary>Those that are still to happen. A step has its wrong numbers however often it is run, as it has its data.</summary>
+    private string[] Faults() => [.. run.Plan.Faults.Where(fault => fault.Step > reached || fault.Kind == FaultKind.Nan).Select(fault => fault.ToString())];
+
+    /// <summary>Nothing is left to go on in.</summary>
+    private void AwaitAnother()
+    {
+        if (!members.CanGrow)
+        {
+            Fail(NothingLeft);
+        }
+        else if (!Timers.IsTimerActive("alone"))
+        {
+            recorder.Event("warning", $"No process is left that the stages could go on in; the run waits {AloneLimit.TotalSeconds:F0} s for another one.");
+            Timers.StartSingleTimer("alone", AloneTooLong.Instance, AloneLimit);
+            members.Seek(seats);
+        }
+    }
+
+    private string NothingLeft => $"No process is left that the stages could go on in. {run.LastCheckpointSentence}";
 
     private string Sentence(string reason, RestorePoint point, IReadOnlyList<Seat> before)
     {
@@ -237,56 +272,26 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
     void IEpochEvents.SnapshotKept(long step) => members.TellHosts(new ForgetSnapshots(step), Self);
 
-    void IEpochEvents.NotSaved(long step, string problem) => Warn(step, problem);
+    void IEpochEvents.NotSaved(long step, string problem) => CheckpointCommit.Warn(run, step, problem);
 
-    void IEpochEvents.ShardsSaved(long step, IReadOnlyList<Shard> shards, string? problem)
-    {
-        var (self, store, before, of) = (Self, run.Checkpoints, run.LastCheckpoint, epoch);
-        var manifest = problem is null ? run.Plan.Manifest(step, epoch, shards, run.OptimizerAt(step)?.State) : null;
-        Task.Run(() =>
-        {
-            if (manifest is not null)
-            {
-                return new CheckpointWritten(of, step, store.Complete(manifest, before), null);
-            }
+    void IEpochEvents.ShardsSaved(long step, IReadOnlyList<Shard> shards, string? problem) =>
+        CheckpointCommit.WriteAsync(run, epoch, step, shards, problem).PipeTo(Self);
 
-            store.Abandon(step);
-            return new CheckpointWritten(of, step, null, problem);
-        }).PipeTo(self, failure: failure => new CheckpointWritten(of, step, null, FailureSentence.Of(failure)));
-    }
-
-    /// <summary>A checkpoint that was complete when its epoch ended is one all the same, unless the run has gone back before it meanwhile: then it is written
-    /// again, since the records do not reach as far.</summary>
+    /// <summary>A checkpoint that was complete when its epoch ended is one all the same.</summary>
     private void Written(CheckpointWritten message)
     {
-        if (message.Path is { } path)
-        {
-            if (message.Step <= recorder.LastStep)
-            {
-                run.Saved(message.Step, path);
-            }
-
-            recorder.Event("checkpoint", $"Checkpoint of step {message.Step}.", path: path);
-        }
-        else
-        {
-            Warn(message.Step, message.Problem!);
-        }
-
+        CheckpointCommit.Record(run, message);
         if (message.Epoch == epoch)
         {
-            epochRun?.Written(message.Step, message.Problem);
+            epochRun?.Written();
         }
     }
-
-    private void Warn(long step, string problem) =>
-        recorder.Event("warning", $"The checkpoint of step {step} could not be written, and the run goes on: {problem} {run.LastCheckpointSentence}");
 
     private void Failed(StageFailed message)
     {
         var sentence = $"{Capital(workers.NameOf(message.Worker))} failed while {message.Doing}: {message.Reason}";
         // What happens again at the same place will happen a third time; in one process, where nothing can be lost on its way, the second.
-        if (members.HasNoLines || epochRun!.Step <= lostAt)
+        if (members.HasNoLines || !failures.Add((message.Worker, epochRun!.Step)))
         {
             Fail(sentence);
         }
@@ -303,7 +308,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             return;
         }
 
-        members.Remove(host);
+        members.Expel(host);
         var held = string.Join(", ", seats.Index().Where(seat => seat.Item.Host == host.Number).Select(seat => workers.NameOf(seat.Index)));
         var sentence = $"The node {host.Node} was lost{(held.Length > 0 ? $", and with it {held}" : "")}: {reason}";
         if (ending is not null)
@@ -393,15 +398,14 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     {
         if (epochRun is not null && Stopwatch.GetElapsedTime(epochRun.LastReport) > StallWatch.Shortest)
         {
-            descriptions.Clear();
+            stallWatch.Begin();
             members.TellHosts(new DescribeStages(), Self);
         }
     }
 
     private void Described(StagesDescribed message)
     {
-        descriptions.AddRange(message.Workers);
-        if (descriptions.Count == workers.Count && stallWatch.Look(run.Meter.TypicalAction, [.. descriptions.OrderBy(one => one.Worker)]) is { } stall)
+        if (stallWatch.Take(message.Workers, run.Meter.TypicalAction) is { } stall)
         {
             recorder.Event("warning", stall);
         }
@@ -467,6 +471,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
     private sealed record PauseLate(long Epoch);
 
-    /// <param name="Path">Of the whole checkpoint; null where there is a problem.</param>
-    private sealed record CheckpointWritten(long Epoch, long Step, string? Path, string? Problem);
+    private sealed class AloneTooLong
+    {
+        public static readonly AloneTooLong Instance = new();
+    }
 }

@@ -31,13 +31,11 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
     private long step = began;
     private long stepBegan;
     private StepMetrics? unrecorded;   // of the last step, while something comes between it and the next
-    private int skipsInARow;
     private bool isSuspending;
     private bool isSuspended;
-    private bool waitsForCheckpoint;   // one that is being written, before the next can be
+    private Action? afterCheckpoint;   // what waits for the one that is being written
     private long? saving;
     private long? snapshotting;
-    private long finalSave = -1;
 
     public long Epoch => epoch;
 
@@ -62,24 +60,13 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
     /// <summary>After the step under way its state is copied to two processes, and nothing more is begun: the stages can go on elsewhere.</summary>
     public void Suspend() => isSuspending = true;
 
-    /// <summary>A checkpoint's files are all there, or not.</summary>
-    /// <param name="problem">Why not, in one sentence.</param>
-    public void Written(long written, string? problem)
+    /// <summary>The checkpoint that was being written is whole, or will not be.</summary>
+    public void Written()
     {
-        saving = saving == written ? null : saving;
-        if (problem is not null && written == finalSave)
-        {
-            events.Failed($"The last checkpoint, of step {written}, could not be written: {problem} {run.LastCheckpointSentence}");
-        }
-        else if (waitsForCheckpoint && saving is null)
-        {
-            waitsForCheckpoint = false;
-            Copy();
-        }
-        else if (written == finalSave)
-        {
-            Finish();
-        }
+        saving = null;
+        var next = afterCheckpoint;
+        afterCheckpoint = null;
+        next?.Invoke();
     }
 
     private void Begin()
@@ -105,7 +92,7 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
 
         if (Ends)
         {
-            SaveOrEnd();
+            SaveThen(step, () => events.Finished(run.IsStopping && step < plan.Job.Job.Steps ? "interrupted" : "completed"));
             return;
         }
 
@@ -120,9 +107,9 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
         var measured = Measurement.Of(plan.Stages, PassResult.Sum(reports.Select(report => report.Result)));
         var skips = !double.IsFinite(measured.Loss) || !double.IsFinite(norm);
         var move = Move(skips ? double.NaN : measured.Loss, reports);
-        skipsInARow = skips && move is null ? skipsInARow + 1 : 0;   // a line search that goes on elsewhere is not stuck
+        run.Skipped.Add(step, skips && move is null);   // a line search that goes on elsewhere is not stuck
         var (committed, stepStart) = (step, stepBegan);
-        var runsNext = !Pauses && skipsInARow < plan.Job.Recovery.MostSkips;
+        var runsNext = !Pauses && !run.Skipped.AreTooMany;
         tellAll(new CommitStep(
             epoch, step, skips ? null : GradientClip.Factor(norm, plan.Job.Optimizer.ClipNorm), runsNext, move));
         var now = Stopwatch.GetTimestamp();
@@ -135,11 +122,11 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
         }
 
         unrecorded = metrics;
-        if (skipsInARow == plan.Job.Recovery.MostSkips)
+        if (run.Skipped.AreTooMany)
         {
             Record(null);
-            events.Failed($"Steps {step - skipsInARow + 1} to {step} all had a loss or gradient that is not a finite number; "
-                + $"a lower optimizer.learning-rate may help. {run.LastCheckpointSentence}");
+            // The parameters are still those of the last step that was applied.
+            SaveThen(run.Skipped.LastApplied, () => events.Failed(run.Skipped.Sentence(run.LastCheckpoint)));
         }
         else if (AdaptationDue)
         {
@@ -226,7 +213,7 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
         var saves = CheckpointDue && saving != step;
         if (saves && saving is not null)
         {
-            waitsForCheckpoint = true;
+            afterCheckpoint = Copy;
             return;
         }
 
@@ -255,33 +242,42 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
         }
     }
 
-    private void SaveOrEnd()
+    /// <summary>The last thing that the epoch does, with a checkpoint before it unless one is there.</summary>
+    /// <param name="needed">The step whose parameters it is to have.</param>
+    private void SaveThen(long needed, Action then)
     {
         if (saving is not null)
         {
-            waitsForCheckpoint = true;
+            afterCheckpoint = () => SaveThen(needed, then);
         }
-        else if (step > run.LastSaved && step > 0)
+        else if (needed <= run.LastSaved || needed == 0)
         {
-            finalSave = step;
-            if (BeginCheckpoint() is { } directory)
-            {
-                run.Remember(step, lbfgs);
-                saving = step;
-                tellAll(new CopyState(epoch, step, directory, false));
-            }
-            else
-            {
-                events.Failed($"The last checkpoint, of step {step}, could not be written. {run.LastCheckpointSentence}");
-            }
+            then();
+        }
+        else if (BeginCheckpoint() is { } directory)
+        {
+            run.Remember(step, lbfgs);
+            saving = step;
+            afterCheckpoint = () => End(needed, then);
+            tellAll(new CopyState(epoch, step, directory, false));
         }
         else
         {
-            Finish();
+            End(needed, then);
         }
     }
 
-    private void Finish() => events.Finished(run.IsStopping && step < plan.Job.Job.Steps ? "interrupted" : "completed");
+    private void End(long needed, Action then)
+    {
+        if (needed <= run.LastSaved)
+        {
+            then();
+        }
+        else
+        {
+            events.Failed($"The last checkpoint, of step {step}, could not be written. {run.LastCheckpointSentence}");
+        }
+    }
 
     private void Saved(IReadOnlyList<ShardSaved> shards)
     {
@@ -293,7 +289,7 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
     private void Kept(IReadOnlyList<SnapshotKept> reports)
     {
         snapshotting = null;
-        run.ForgetBefore(Math.Min(reports[0].Step, saving ?? long.MaxValue));   // an earlier step's checkpoint may still be on its way
+        run.ForgetBefore(Math.Min(reports[0].Step, saving ?? long.MaxValue));
         events.SnapshotKept(reports[0].Step);
         if (isSuspended && reports[0].Step == step)
         {

@@ -13,6 +13,9 @@ internal interface IRunNodes
     /// <param name="known">Those that the run has.</param>
     /// <returns>Null where there is none.</returns>
     Task<PreparedHost?> FindAsync(int number, IReadOnlyList<IActorRef> known);
+
+    /// <summary>A process of the run is gone.</summary>
+    void Expel(IActorRef lost);
 }
 
 internal sealed class NodesChanged

@@ -1,3 +1,4 @@
+using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Stages;
 
 namespace Pipeline.Runtime.Coordination;
@@ -32,7 +33,8 @@ internal sealed record RestorePoint(long Step, string? Checkpoint, IReadOnlyList
             return new(resumed.Manifest.Step, resumed.Directory, null, resumed.Directory);
         }
 
-        var newest = run.LastCheckpoint is null ? null : run.Checkpoints.Newest(damage => run.Recorder.Event("warning", $"A checkpoint was passed over: {damage}"));
+        var newest = run.LastCheckpoint is null ? null : CheckpointFolder.Newest(
+            run.Plan.Directory.Checkpoints, (_, damage) => run.Recorder.Event("warning", $"A checkpoint was passed over: {damage}"));
         return newest is null
             ? new(0, null, null, "its beginning")
             : new(newest.Manifest.Step, newest.Directory, null, newest.Directory);

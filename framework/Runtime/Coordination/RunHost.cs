@@ -37,7 +37,7 @@ internal sealed class RunHost(PreparedHost prepared)
     /// <summary>It has been told to pause and has not done so yet.</summary>
     public bool IsAwaited { get; set; }
 
-    public HostPlace Place => new(Number, Address);
+    public HostPlace Place => new(Number, Address, IsLeaving);
 
     public bool Holds(int worker, long step) => Held.Contains(new(worker, step));
 
@@ -81,7 +81,7 @@ internal sealed class RunHost(PreparedHost prepared)
         }
         else
         {
-            link?.Dispose();
+            _ = Task.Run(() => link?.Dispose());   // which waits for the other end
         }
     }
 }

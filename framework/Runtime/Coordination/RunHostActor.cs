@@ -24,6 +24,7 @@ internal sealed class RunHostActor : ReceiveActor
     private IActorRef? stages;   // of the epoch
     private long epoch;
     private bool isPausing;
+    private bool isLeaving;
     private IActorRef? ending;
 
     public RunHostActor(RunHostSetup setup)
@@ -89,6 +90,12 @@ internal sealed class RunHostActor : ReceiveActor
     private void Lose()
     {
         line = null;
+        if (isLeaving)
+        {
+            End(new(long.MaxValue));
+            return;
+        }
+
         Context.SetReceiveTimeout(LonelyLimit);
         stages?.Tell(new EndStages(long.MaxValue));
     }
@@ -165,9 +172,10 @@ internal sealed class RunHostActor : ReceiveActor
     /// <summary>Where nobody can take the workers over there is nothing to wait for.</summary>
     private void Leave()
     {
+        isLeaving = true;
         if (line is null)
         {
-            End(new(epoch + 1));
+            End(new(long.MaxValue));
         }
         else
         {

@@ -95,6 +95,16 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
         joining.Remove(host.Number);
     }
 
+    /// <summary>Of what is lost nothing is to be waited for.</summary>
+    public void Expel(RunHost host)
+    {
+        Remove(host);
+        nodes?.Expel(host.Actor);
+    }
+
+    /// <summary>There may be others some time.</summary>
+    public bool CanGrow => nodes is not null;
+
     public void Pause(long newest, IActorRef coordinator)
     {
         epoch = newest;

@@ -17,6 +17,8 @@ internal sealed class RunState(TrainingPlan plan, RunRecorder recorder)
 
     public StepMeter Meter { get; } = new(plan);
 
+    public SkippedSteps Skipped { get; } = new(plan.Job);
+
     /// <summary>The run is to end cleanly after the step under way.</summary>
     public bool IsStopping { get; set; }
 

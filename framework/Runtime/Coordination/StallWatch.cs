@@ -8,7 +8,19 @@ internal sealed class StallWatch(Workers workers)
     /// <summary>Nothing shorter is a stall.</summary>
     public static readonly TimeSpan Shortest = TimeSpan.FromSeconds(10);
 
+    private readonly List<StageDescription> descriptions = [];
     private double reported = double.PositiveInfinity;
+
+    /// <summary>All processes are asked anew.</summary>
+    public void Begin() => descriptions.Clear();
+
+    /// <summary>What a process has answered.</summary>
+    /// <returns>As <see cref="Look"/>, with the last answer.</returns>
+    public string? Take(IReadOnlyList<StageDescription> answer, TimeSpan typicalAction)
+    {
+        descriptions.AddRange(answer);
+        return descriptions.Count == workers.Count ? Look(typicalAction, [.. descriptions.OrderBy(one => one.Worker)]) : null;
+    }
 
     /// <param name="typicalAction">The median time of an action so far.</param>
     /// <returns>One sentence, once a stall; null while all is well.</returns>

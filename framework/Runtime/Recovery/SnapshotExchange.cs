@@ -150,7 +150,14 @@ internal sealed class SnapshotExchange(StartStages start, RunProcess process, lo
         process.Report(worker, new SnapshotKept(start.Epoch, step, worker));
     }
 
-    private void Lost(int other, string reason) => lost(new(start.Epoch, $"process {process.Number} has lost its link for snapshots to process {other}", reason));
+    private void Lost(int other, string reason)
+    {
+        var hasGiven = start.Hosts.First(host => host.Number == other).IsLeaving && awaited.Values.All(one => one.Task.IsCompleted);
+        if (!hasGiven)
+        {
+            lost(new(start.Epoch, $"process {process.Number} has lost its link for snapshots to process {other}", reason));
+        }
+    }
 
     /// <summary>The sending end of a link.</summary>
     private sealed class Sent(Action<int> acknowledged, Action<string> lost) : ILinkReceiver

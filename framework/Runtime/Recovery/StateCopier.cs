@@ -44,7 +44,7 @@ internal sealed class StateCopier(StageSetup setup, IReadOnlyDictionary<int, ISt
             }
 
             var file = setup.Plan.Workers.FileOf(setup.Worker);
-            var written = SafeTensorsWriter.Write(Path.Combine(directory, file), state, new Dictionary<string, string>(StringComparer.Ordinal));
+            var written = SafeTensorsWriter.Write(Path.Combine(directory, file), state, new Dictionary<string, string>(StringComparer.Ordinal), setup.Faults.WhileWriting(order.Step));
             return new(order.Epoch, order.Step, setup.Worker, new(file, written.Bytes, written.Sha256, [.. state.Select(entry => entry.Name)]), null, null);
         }
         catch (Exception failure)

@@ -1,6 +1,8 @@
 using Pipeline.Core;
 using Pipeline.Core.Configuration;
 using Pipeline.Core.Jobs;
+using Pipeline.Runtime.Checkpoints;
+using Pipeline.Runtime.Jobs;
 
 namespace Pipeline.Runtime.Runs;
 
@@ -8,54 +10,97 @@ namespace Pipeline.Runtime.Runs;
 /// The layout, the length, the evaluations and the optimizer's numbers are free, but for the order in which a schedule adds gradients up.</summary>
 internal static class ResumeRules
 {
+    /// <summary>May a job go on from a checkpoint?</summary>
+    /// <exception cref="BadInputException">Names the first thing that differs.</exception>
+    public static void CheckAll(Checkpoint checkpoint, OpenedJob opened)
+    {
+        var (manifest, job, place) = (checkpoint.Manifest, opened.Job, checkpoint.Directory);
+        var then = JobFileReader.Parse(manifest.Job, Path.Combine(place, Manifest.FileName), [], opened.Settings);
+        if (!manifest.IsImport)
+        {
+            CheckData(then, manifest, opened, place);
+        }
+
+        if (manifest.Step >= job.Job.Steps)
+        {
+            throw new BadInputException($"--resume: {place} is of step {manifest.Step}, and job.steps is {job.Job.Steps}; to go on, job.steps must be greater.");
+        }
+
+        if (manifest.IsImport)
+        {
+            CheckImport(then, job, place);
+        }
+        else
+        {
+            Check(then, job, place);
+        }
+
+        if (manifest.Lbfgs is { } optimizer && !optimizer.Fits(job.Optimizer.History))
+        {
+            throw new BadInputException($"{Path.Combine(place, Manifest.FileName)}: lbfgs is not of {job.Optimizer.History} pairs, as optimizer.history has it.");
+        }
+    }
+
     /// <exception cref="BadInputException">Names the first key that differs, with both values.</exception>
-    public static void Check(JobFile then, JobFile now, string checkpoint)
+    internal static void Check(JobFile then, JobFile now, string checkpoint)
     {
         Compare("model", then.Model, now.Model, checkpoint);
         Compare("precision", then.Precision, now.Precision, checkpoint);
         Compare("batch", then.Batch, now.Batch, checkpoint);
         Compare("data", Kept(then.Data), Kept(now.Data), checkpoint);
-        if (then.Optimizer.Kind != now.Optimizer.Kind)
-        {
-            throw Changed($"optimizer.kind = {now.Optimizer.Kind}", $"kind = {then.Optimizer.Kind}", checkpoint);
-        }
-
+        CompareKeys("optimizer", [new("kind", then.Optimizer.Kind)], [new("kind", now.Optimizer.Kind)], checkpoint, []);
         if (now.Optimizer.IsLbfgs && then.Optimizer.History != now.Optimizer.History)
         {
-            throw Changed($"optimizer.history = {now.Optimizer.History}", $"history = {then.Optimizer.History}", checkpoint);
+            throw Changed("optimizer", "history", $"{then.Optimizer.History}", $"{now.Optimizer.History}", checkpoint);
         }
 
         if (then.Job.Seed != now.Job.Seed)
         {
-            throw Changed($"job.seed = {now.Job.Seed}", $"seed = {then.Job.Seed}", checkpoint);
+            throw Changed("job", "seed", $"{then.Job.Seed}", $"{now.Job.Seed}", checkpoint);
         }
     }
 
-    /// <summary>First of all: what else is compared depends on it.</summary>
-    /// <exception cref="BadInputException">The kind of data differs.</exception>
-    public static void CheckKind(JobFile then, JobFile now, string checkpoint)
+    /// <summary>The kind first: what else is compared depends on it.</summary>
+    private static void CheckData(JobFile then, Manifest manifest, OpenedJob opened, string checkpoint)
     {
-        if (then.Data.Kind != now.Data.Kind)
+        if (then.Data.Kind != opened.Job.Data.Kind)
         {
-            throw Changed($"data.kind = {now.Data.Kind}", $"kind = {then.Data.Kind}", checkpoint);
+            throw Changed("data", "kind", then.Data.Kind, opened.Job.Data.Kind, checkpoint);
+        }
+
+        if (!manifest.Data.SequenceEqual(opened.Data.Files) || manifest.Characters != opened.Data.Characters)
+        {
+            var changed = manifest.Data.Except(opened.Data.Files).FirstOrDefault() ?? opened.Data.Files.Except(manifest.Data).FirstOrDefault();
+            var which = changed is null ? "" : $" ({changed.Path} has changed, or is in only one of the two)";
+            throw new BadInputException($"--resume: the data are not those of {checkpoint}{which}.");
+        }
+
+        if (manifest.Tokenizer != opened.Data.Tokenizer)
+        {
+            throw new BadInputException($"--resume: the tokenizer is {opened.Data.Tokenizer}, and {checkpoint} was trained with {manifest.Tokenizer}.");
         }
     }
 
     /// <summary>An imported model has seen no data: what follows is free, and so is what the model does in training alone.</summary>
-    /// <exception cref="BadInputException">Names the first key that differs, with both values.</exception>
-    public static void CheckImport(JobFile then, JobFile now, string checkpoint)
+    private static void CheckImport(JobFile then, JobFile now, string checkpoint)
     {
-        Compare("model", then.Model, now.Model, checkpoint, free: ["context", "dropout"]);
+        Compare("model", then.Model, now.Model, checkpoint, "context", "dropout");
         Compare("precision", then.Precision with { Compute = now.Precision.Compute }, now.Precision, checkpoint);
     }
 
-    private static void Compare(string section, object then, object now, string checkpoint, params IReadOnlyList<string> free)
+    private static void Compare(string section, object then, object now, string checkpoint, params IReadOnlyList<string> free) =>
+        CompareKeys(section, Keys(then), Keys(now), checkpoint, free);
+
+    /// <summary>By name, in the order of what is written now: families have keys of their own, and a key without a value is not written.</summary>
+    private static void CompareKeys(
+        string section, IReadOnlyList<KeyValuePair<string, string>> then, IReadOnlyList<KeyValuePair<string, string>> now, string checkpoint, IReadOnlyList<string> free)
     {
-        foreach (var (before, after) in Lines(then).Zip(Lines(now)))
+        var (before, after) = (then.ToDictionary(StringComparer.Ordinal), now.ToDictionary(StringComparer.Ordinal));
+        foreach (var key in now.Concat(then).Select(entry => entry.Key).Except(free))
         {
-            if (before != after && !free.Contains(before.Split(' ')[0]))
+            if (before.GetValueOrDefault(key) is var was && after.GetValueOrDefault(key) is var @is && was != @is)
             {
-                throw Changed($"{section}.{after}", before, checkpoint);
+                throw Changed(section, key, was, @is, checkpoint);
             }
         }
     }
@@ -63,8 +108,30 @@ internal static class ResumeRules
     /// <summary>Files and tokenizer are compared by their content.</summary>
     private static DataSettings Kept(DataSettings data) => data is TextDataSettings text ? text with { Files = [], Tokenizer = "", Cache = null } : data;
 
-    private static string[] Lines(object settings) => SettingsWriter.Write(settings).Split('\n');
+    /// <summary>With those of sections in it, after the section's name and a dot.</summary>
+    private static List<KeyValuePair<string, string>> Keys(object settings)
+    {
+        var (keys, sections) = (new List<KeyValuePair<string, string>>(), new Stack<string>([""]));
+        foreach (var line in SettingsWriter.Write(settings).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (line == "}")
+            {
+                sections.Pop();
+            }
+            else if (line.Split(" = ", 2) is [var key, var value])
+            {
+                keys.Add(new(sections.Peek() + key, value));
+            }
+            else
+            {
+                sections.Push($"{sections.Peek()}{line.Split(' ')[0]}.");
+            }
+        }
 
-    private static BadInputException Changed(string now, string before, string checkpoint) =>
-        new($"--resume: {now}, but {checkpoint} was trained with {before}; a resumed run must keep it.");
+        return keys;
+    }
+
+    /// <param name="before">Null where the key had no value; so <paramref name="now"/>.</param>
+    private static BadInputException Changed(string section, string key, string? before, string? now, string checkpoint) => new(
+        $"--resume: {section}.{key} {(now is null ? "is not set" : $"= {now}")}, but {checkpoint} was trained {(before is null ? "without it" : $"with {key} = {before}")}; a resumed run must keep it.");
 }

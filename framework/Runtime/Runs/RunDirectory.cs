@@ -1,11 +1,15 @@
 using System.Text.Json;
 using Pipeline.Core;
+using Pipeline.Runtime.Checkpoints;
 
 namespace Pipeline.Runtime.Runs;
 
 /// <summary>Where a run keeps its records.</summary>
 public sealed class RunDirectory : IDisposable
 {
+    /// <summary>How Linux, macOS and Windows say that another has a file.</summary>
+    private static readonly int[] Taken = [11, 35, unchecked((int)0x80070020)];
+
     private FileStream? held;
 
     internal static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
@@ -44,7 +48,7 @@ public sealed class RunDirectory : IDisposable
             throw new BadInputException($"job.directory: {Root} is a file; a folder is needed.");
         }
 
-        if (Directory.Exists(Root) && !File.Exists(Events) && Directory.EnumerateFileSystemEntries(Root).Any())
+        if (Directory.Exists(Root) && !File.Exists(Events) && HasEntries())
         {
             throw new BadInputException($"job.directory: {Root} is not a run directory (it has no events.jsonl); choose an empty or a new folder.");
         }
@@ -52,6 +56,7 @@ public sealed class RunDirectory : IDisposable
 
     /// <summary>Starts the records: an existing run is moved aside, or, on <paramref name="resumedStep"/>, taken up with the metrics
     /// of later steps cut.</summary>
+    /// <exception cref="BadInputException">Another run has it, or it cannot be written.</exception>
     /// <param name="job">The job file as resolved.</param>
     /// <param name="schedule">The schedule's rows; null where nothing is run yet.</param>
     public void Open(string job, string? schedule, long? resumedStep)
@@ -60,7 +65,7 @@ public sealed class RunDirectory : IDisposable
         {
             if (Directory.Exists(Root) && Directory.EnumerateFileSystemEntries(Root).Any())
             {
-                Hold();
+                Hold(InUse);
                 Dispose();
             }
 
@@ -74,7 +79,9 @@ public sealed class RunDirectory : IDisposable
             }
 
             Directory.CreateDirectory(Checkpoints);
-            Hold();
+            DirectorySync.Flush(Root);
+            DirectorySync.Flush(Path.GetDirectoryName(Root)!);
+            Hold(InUse);
             File.WriteAllText(Job, job);
             if (schedule is not null)
             {
@@ -90,16 +97,49 @@ public sealed class RunDirectory : IDisposable
     /// <summary>Lets another run have the directory.</summary>
     public void Dispose() => held?.Dispose();
 
-    /// <summary>Keeps other runs out for as long as this process lives.</summary>
-    private void Hold()
+    /// <summary>Keeps runs out while something in the directory is changed by hand; does nothing where no run has ever used it.</summary>
+    /// <exception cref="BadInputException">A run is using it, or it may not be written to.</exception>
+    public void KeepRunsOut()
     {
         try
         {
-            held = new FileStream(Path.Combine(Root, "run.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            if (File.Exists(Lock))
+            {
+                Hold($"{Root} is in use by a run; wait until that has ended.");
+            }
         }
-        catch (IOException taken) when (taken is not DirectoryNotFoundException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new BadInputException($"job.directory: {Root} is in use by another run; choose another folder.", taken);
+            throw new BadInputException($"{Root} cannot be changed: {failure.Message}", failure);
+        }
+    }
+
+    private string Lock => Path.Combine(Root, "run.lock");
+
+    private string InUse => $"job.directory: {Root} is in use by another run; choose another folder.";
+
+    /// <summary>For as long as this process lives.</summary>
+    private void Hold(string inUse)
+    {
+        try
+        {
+            held = new FileStream(Lock, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException taken) when (Taken.Contains(taken.HResult))
+        {
+            throw new BadInputException(inUse, taken);
+        }
+    }
+
+    private bool HasEntries()
+    {
+        try
+        {
+            return Directory.EnumerateFileSystemEntries(Root).Any();
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new BadInputException($"job.directory: {failure.Message}", failure);
         }
     }
 

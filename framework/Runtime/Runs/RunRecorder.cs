@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Pipeline.Core.Optimization;
 using Pipeline.Runtime.Stages;
 
 namespace Pipeline.Runtime.Runs;
@@ -11,10 +12,14 @@ internal sealed class RunRecorder : IDisposable
     private readonly StreamWriter events;
     private readonly IRunObserver observer;
     private readonly List<StepMetrics> steps = [];   // without their stages
+    private readonly LossSpikes? spikes;
     private StreamWriter metrics;
 
-    public RunRecorder(RunDirectory directory, IRunObserver observer, long step)
+    /// <param name="step">The last one of earlier runs.</param>
+    /// <param name="spikes">Watches the losses; null where their rising means nothing.</param>
+    public RunRecorder(RunDirectory directory, IRunObserver observer, long step, LossSpikes? spikes = null)
     {
+        this.spikes = spikes;
         this.directory = directory;
         this.observer = observer;
         LastStep = step;
@@ -41,6 +46,10 @@ internal sealed class RunRecorder : IDisposable
         LastStep = step.Step;
         steps.Add(step with { Stages = [] });
         observer.Step(step);
+        if (step.Loss is { } loss && spikes?.Add(step.Step, loss) is { } median)
+        {
+            Event("loss-spike", $"The loss of step {step.Step} leaps to {LossText.Of(loss)}, from a median of {LossText.Of(median)} in the steps before.", loss);
+        }
     }
 
     /// <summary>The run goes on after an earlier step: what was of later ones is cut from the metrics.</summary>

@@ -44,7 +44,7 @@ public sealed record StepMetrics(
 public sealed record StageMetrics(int Stage, double BusySeconds, double Bubble, double TransferSeconds, int PeakInFlight, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Replica = null);
 
 /// <summary>Anything else that happened: a line of events.jsonl.</summary>
-/// <param name="Kind">start, evaluation, growth, checkpoint, warning, fault, end, import.</param>
+/// <param name="Kind">start, evaluation, growth, checkpoint, warning, loss-spike, injected, fault, end, import.</param>
 /// <param name="Step">The last committed step.</param>
 /// <param name="Message">One plain sentence.</param>
 /// <param name="Accuracy">Of an evaluation, and so the following; null where it is not counted.</param>

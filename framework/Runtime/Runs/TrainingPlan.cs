@@ -4,11 +4,13 @@ using Pipeline.Core.Configuration;
 using Pipeline.Core.Data;
 using Pipeline.Core.Data.Tasks;
 using Pipeline.Core.Data.Tokenizers;
+using Pipeline.Core.Faults;
 using Pipeline.Core.Jobs;
 using Pipeline.Core.Optimization;
 using Pipeline.Core.Partitioning;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Checkpoints;
+using Pipeline.Runtime.Faults;
 using Pipeline.Runtime.Jobs;
 using Pipeline.Runtime.Planning;
 using Pipeline.Runtime.Stages;
@@ -23,15 +25,19 @@ namespace Pipeline.Runtime.Runs;
 public sealed class TrainingPlan : IDisposable
 {
     private readonly OpenedJob opened;
+    private readonly ResumePoint? resumePoint;
     private readonly List<string> warnings = [];
 
     /// <param name="path">The job file.</param>
     /// <param name="overrides"><c>a.b=c</c> each.</param>
     /// <param name="architectures">The families that <c>model.architecture</c> may name.</param>
-    /// <param name="resume">Continue from the newest whole checkpoint in the job's directory.</param>
+    /// <param name="resume">What to continue from: <c>latest</c>, the newest whole checkpoint in the job's directory; a step, whose checkpoint lies there;
+    /// the path of a checkpoint or of a run, also another's. Null to start anew.</param>
     /// <param name="elsewhere">The workers run on the nodes of a cluster, which places them.</param>
+    /// <param name="inject">What is to go wrong, for drills: each as <see cref="Fault.Parse"/> reads it.</param>
     /// <exception cref="BadInputException">Anything that the user can correct.</exception>
-    public TrainingPlan(string path, IReadOnlyList<string> overrides, IReadOnlyList<IArchitecture> architectures, bool resume = false, bool elsewhere = false)
+    public TrainingPlan(string path, IReadOnlyList<string> overrides, IReadOnlyList<IArchitecture> architectures, string? resume = null, bool elsewhere = false,
+        IReadOnlyList<string>? inject = null)
     {
         opened = new OpenedJob(path, overrides, architectures);
         try
@@ -42,7 +48,14 @@ public sealed class TrainingPlan : IDisposable
             InstructionSet = LibTorch.Load().InstructionSet;
             CheckPlacement(elsewhere);
             Devices = elsewhere ? [] : Runs.Devices.Place(Job.Device, Job.Parallel.Stages * Job.Parallel.Replicas);
-            Resumed = resume ? Newest(opened.Settings) : null;
+            Faults = [.. (inject ?? []).Select(Fault.Parse)];
+            resumePoint = resume is null ? null : ResumePoint.Find(resume, Directory);
+            if (resumePoint is not null)
+            {
+                warnings.AddRange(resumePoint.Warnings);
+                ResumeRules.CheckAll(resumePoint.Checkpoint, opened);
+            }
+
             TokenizerFiles = Resumed is { Manifest.TokenizerFiles: { } files } && IsTheRuns(Path.Combine(Resumed.Directory, Checkpoints.TokenizerFiles.Folder))
                 ? files : null;
             var model = opened.Model.At(Resumed?.Manifest.Step ?? 0);
@@ -51,6 +64,7 @@ public sealed class TrainingPlan : IDisposable
             CheckOrder();
             CheckBatch();
             Partition = new Partition(model, layout.Cut(Schedule));
+            FaultChecks.Check(this);
         }
         catch
         {
@@ -68,6 +82,10 @@ public sealed class TrainingPlan : IDisposable
         }
 
         Places = [.. Devices.Select(device => new WorkerPlace(Environment.MachineName, Environment.ProcessId, device.ToString()))];
+        if (!elsewhere)
+        {
+            FaultChecks.CheckWires(this);
+        }
     }
 
     /// <summary>As resolved: <c>parallel.split</c> says how the layers are cut.</summary>
@@ -101,7 +119,10 @@ public sealed class TrainingPlan : IDisposable
     public IReadOnlyList<WorkerPlace> Places { get; private set; }
 
     /// <summary>What the run continues from; null when it starts anew.</summary>
-    public Checkpoint? Resumed { get; }
+    public Checkpoint? Resumed => resumePoint?.Checkpoint;
+
+    /// <summary>What is to go wrong in the run, for drills.</summary>
+    public IReadOnlyList<Fault> Faults { get; }
 
     /// <summary>What the user should know of before the start, one sentence each.</summary>
     public IReadOnlyList<string> Warnings => warnings;
@@ -153,49 +174,24 @@ public sealed class TrainingPlan : IDisposable
             Stages.Workers.Replicas == 1 ? null : Stages.Workers.ReplicaOf(worker));
     }
 
-    private Checkpoint Newest(IReadOnlyDictionary<string, Type> settings)
+    /// <summary>Takes the run directory. A run that is continued is taken up in it, and those of its checkpoints that it no longer goes through are
+    /// set aside; any other run there is moved aside.</summary>
+    /// <exception cref="BadInputException">Another run has it, or it cannot be written.</exception>
+    internal void TakeDirectory()
     {
-        var newest = new CheckpointStore(Directory.Checkpoints, Job.Checkpoint.Keep).Newest(damage => warnings.Add($"A checkpoint was passed over: {damage}"))
-            ?? throw new BadInputException(string.Join(' ', [$"--resume: there is no whole checkpoint in {Directory.Checkpoints}.", .. warnings]));
-        var manifest = newest.Manifest;
-        var then = JobFileReader.Parse(manifest.Job, newest.Directory, [], settings);
-        if (!manifest.IsImport)
+        var continued = resumePoint is { Branches: false, Checkpoint.Manifest.Step: var last } ? last : (long?)null;
+        Directory.Open(SettingsWriter.Write(Job), Schedule.ToCsv(), continued);
+        try
         {
-            ResumeRules.CheckKind(then, Job, newest.Directory);
+            if (continued is { } step)
+            {
+                warnings.AddRange(new CheckpointStore(Directory.Checkpoints, Job.Checkpoint.Keep).SetAsideAfter(step, resumePoint!.PassedOver));
+            }
         }
-
-        if (!manifest.IsImport && (!manifest.Data.SequenceEqual(Data.Files) || manifest.Characters != Data.Characters))
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new BadInputException($"--resume: the data are not those of {newest.Directory}{FirstDifference(manifest)}.");
+            throw new BadInputException($"job.directory: {failure.Message}", failure);
         }
-
-        if (!manifest.IsImport && manifest.Tokenizer != Data.Tokenizer)
-        {
-            throw new BadInputException($"--resume: the tokenizer is {Data.Tokenizer}, and {newest.Directory} was trained with {manifest.Tokenizer}.");
-        }
-
-        if (manifest.Step >= Job.Job.Steps)
-        {
-            throw new BadInputException(
-                $"--resume: {newest.Directory} is of step {manifest.Step}, and job.steps is {Job.Job.Steps}; to go on, job.steps must be greater.");
-        }
-
-        if (manifest.IsImport)
-        {
-            ResumeRules.CheckImport(then, Job, newest.Directory);
-        }
-        else
-        {
-            ResumeRules.Check(then, Job, newest.Directory);
-        }
-
-        if (manifest.Lbfgs is { } optimizer && !optimizer.Fits(Job.Optimizer.History))
-        {
-            throw new BadInputException(
-                $"{Path.Combine(newest.Directory, Checkpoints.Manifest.FileName)}: lbfgs is not of {Job.Optimizer.History} pairs, as optimizer.history has it.");
-        }
-
-        return newest;
     }
 
     /// <summary>The cluster has chosen where the workers run.</summary>
@@ -203,6 +199,7 @@ public sealed class TrainingPlan : IDisposable
     internal void Place(IReadOnlyList<WorkerPlace> places, string instructionSet)
     {
         (Places, InstructionSet) = (places, instructionSet);
+        FaultChecks.CheckWires(this);
         CheckInstructions();
     }
 
@@ -263,12 +260,5 @@ public sealed class TrainingPlan : IDisposable
                 $"--resume: the schedule {Schedule.Name} adds gradients up in another order than {newest.Directory} was trained with, so its losses would "
                 + "differ; looped-bfs goes on with looped-bfs alone.");
         }
-    }
-
-    private string FirstDifference(Manifest manifest)
-    {
-        var then = manifest.Data.Except(Data.Files).FirstOrDefault();
-        var now = Data.Files.Except(manifest.Data).FirstOrDefault();
-        return (then ?? now) is { } file ? $" ({file.Path} has changed, or is in only one of the two)" : "";
     }
 }

@@ -48,8 +48,9 @@ public static class TrainingRun
     internal static async Task<RunSummary> RunAsync(
         ActorSystem system, TrainingPlan plan, StartRun start, RunMembers members, IRunObserver observer, CancellationToken stop)
     {
-        plan.Directory.Open(Core.Configuration.SettingsWriter.Write(plan.Job), plan.Schedule.ToCsv(), plan.Resumed?.Manifest.Step);
-        using var recorder = new RunRecorder(plan.Directory, observer, plan.Resumed?.Manifest.Step ?? 0);
+        plan.TakeDirectory();
+        using var recorder = new RunRecorder(
+            plan.Directory, observer, plan.Resumed?.Manifest.Step ?? 0, plan.Job.Optimizer.IsLbfgs ? null : new());   // a line search tries bad places
         var outcome = new TaskCompletionSource<RunSummary>(TaskCreationOptions.RunContinuationsAsynchronously);
         system.ActorOf(FrameReaper.Props());
         var coordinator = system.ActorOf(CoordinatorActor.Props(plan, recorder, members, outcome), "coordinator");

@@ -20,6 +20,7 @@ internal sealed record PauseStages(long Epoch) : IControlMessage;
 /// <param name="Hosts">All processes of the run, also those without a worker.</param>
 /// <param name="Sources">By worker, the number of the process that has its snapshot of the step; null where that is not needed.</param>
 /// <param name="Coordinator">Gets the reports where the process has no link to it.</param>
+/// <param name="Faults">That are to happen, as <c>--inject</c> takes them.</param>
 internal sealed record StartStages(
     long Epoch,
     long Step,
@@ -27,7 +28,8 @@ internal sealed record StartStages(
     IReadOnlyList<Seat> Seats,
     IReadOnlyList<HostPlace> Hosts,
     IReadOnlyList<int>? Sources,
-    IActorRef Coordinator) : IControlMessage
+    IActorRef Coordinator,
+    IReadOnlyList<string>? Faults = null) : IControlMessage
 {
     /// <summary>For a run that has this process alone.</summary>
     /// <param name="devices">By worker.</param>
@@ -40,7 +42,8 @@ internal sealed record StartStages(
 internal readonly record struct Seat(int Host, string Device);
 
 /// <param name="Address">Where the process listens for links; null where all of the run is in one process.</param>
-internal sealed record HostPlace(int Number, PlaneAddress? Address);
+/// <param name="IsLeaving">It gives what it has, and keeps nothing for others.</param>
+internal sealed record HostPlace(int Number, PlaneAddress? Address, bool IsLeaving = false);
 
 /// <summary>Snapshots of older steps are not needed any more.</summary>
 internal sealed record ForgetSnapshots(long Before) : IControlMessage;

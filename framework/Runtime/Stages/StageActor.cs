@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using Akka.Actor;
+using Pipeline.Core.Faults;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Coordination;
+using Pipeline.Runtime.Faults;
 using Pipeline.Runtime.Recovery;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.TensorPlane;
@@ -40,6 +42,7 @@ internal sealed class StageActor : ReceiveActor
         carries = new(setup, executors, inbox, Send);
         replicas = new(setup, executors);
         copier = new(setup, executors);
+        setup.Faults.Fired = fault => Report(new FaultFired(epoch, setup.Worker, fault.ToString()));
         Receive<StartStage>(Start);
         Receive<RunStep>(message => message.Epoch == epoch, message =>
         {
@@ -211,14 +214,14 @@ internal sealed class StageActor : ReceiveActor
                 return;
             }
 
-            if (Output(current, action) is { } output && !setup.Holds(output.Stage) && credits.TryGetValue((output.Kind, output.Stage), out var room) && room == 0)
+            if (current.Output(action, setup.Schedule.Stages) is { } output && !setup.Holds(output.Stage) && credits.TryGetValue((output.Kind, output.Stage), out var room) && room == 0)
             {
                 Wait("waiting for room on the edge after", action, null);
                 return;
             }
 
             Frame? frame = null;
-            if (Input(current, action) is { } key && (frame = inbox.Remove(key)) is null)
+            if (current.Input(action, setup.Schedule.Stages) is { } key && (frame = inbox.Remove(key)) is null)
             {
                 Wait("waiting in", action, key);
                 return;
@@ -235,18 +238,6 @@ internal sealed class StageActor : ReceiveActor
         setup.Status.Set(doing, action, missing);
     }
 
-    /// <summary>The frame that an action needs; null where the stage reads its own data, begins the backward itself, or has all it needs.</summary>
-    private FrameKey? Input(StagePass current, PipelineAction action) => action.Needs(setup.Schedule.Stages) is { } needed
-        ? FrameKey.Of(current.Step, current.Kind, needed)
-        : action.Stage == 0 && action.MicroBatch % current.Passes > 0 ? new(current.Step, FrameKind.ValidationCarry, 0, action.MicroBatch) : null;
-
-    /// <summary>The frame that an action gives; null where it gives none.</summary>
-    private FrameKey? Output(StagePass current, PipelineAction action) => action.Gives(setup.Schedule.Stages) is { } given
-        ? FrameKey.Of(current.Step, current.Kind, given)
-        : action.Stage == setup.Schedule.Stages - 1 && (action.MicroBatch + 1) % current.Passes > 0
-            ? new(current.Step, FrameKind.ValidationCarry, 0, action.MicroBatch + 1)
-            : null;
-
     private void Execute(StagePass current, PipelineAction action, Frame? input)
     {
         if (input is not null && action.Needs(setup.Schedule.Stages) is { Sender: var sender } && !setup.Holds(sender))
@@ -261,7 +252,7 @@ internal sealed class StageActor : ReceiveActor
             PassKind.Adapting => executors[action.Stage].Adapt(current.Step, input?.Single),
             _ => Evaluate(current, action, input?.Single),
         };
-        if (Output(current, action) is { } output)
+        if (current.Output(action, setup.Schedule.Stages) is { } output)
         {
             Send(output, [result!]);
         }
@@ -271,6 +262,7 @@ internal sealed class StageActor : ReceiveActor
     {
         clock.Begin();
         var executor = executors[action.Stage];
+        input = setup.Faults.Before(step, action, input);
         var result = action.Kind switch
         {
             ActionKind.Forward => executor.Forward(step, action.MicroBatch, input),
@@ -284,6 +276,7 @@ internal sealed class StageActor : ReceiveActor
                 executor.WeightGradient(action.MicroBatch, replicas.ReleaseDuring(action, epoch, step));
             }
 
+            result = setup.Faults.After(result);
             clock.EndAction(action, executors.Values.Sum(other => other.InFlight));
             return result;
         }
@@ -316,7 +309,8 @@ internal sealed class StageActor : ReceiveActor
             credits[(key.Kind, key.Stage)] = left - 1;
         }
 
-        LinkTo(key.Stage).Send(frame);
+        var link = LinkTo(key.Stage);
+        link.Send(setup.Faults.OnWire(frame, link));
     }
 
     private ITensorLink LinkTo(int stage) => started!.Links[setup.WorkerOf(stage)]!;
@@ -351,6 +345,7 @@ internal sealed class StageActor : ReceiveActor
             clock.EndBetween();
             setup.Status.Set("waiting for the commit of the step");
             Report(new StepReady(epoch, current.Step, setup.Worker, squares, result, clock.TakeTimes(), products));
+            setup.Faults.At(FaultPhase.Ready, current.Step);
         }
     }
 
@@ -409,6 +404,7 @@ internal sealed class StageActor : ReceiveActor
 
     private void Commit(CommitStep message)
     {
+        setup.Faults.At(FaultPhase.Commit, message.Step);
         setup.Status.Set("in the optimizer");
         clock.Begin();
         foreach (var executor in executors.Values)

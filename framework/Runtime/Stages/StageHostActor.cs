@@ -3,6 +3,7 @@ using Akka.Actor;
 using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Coordination;
+using Pipeline.Runtime.Faults;
 using Pipeline.Runtime.Recovery;
 using Pipeline.Runtime.Replicas;
 using Pipeline.Runtime.TensorPlane;
@@ -69,7 +70,8 @@ internal sealed class StageHostActor : ReceiveActor
             }
 
             var stage = new StageSetup(
-                setup.Plan, worker, credits, device, setup.CreateExecutor, statuses[worker], fence, rings.GetValueOrDefault(worker));
+                setup.Plan, worker, credits, device, setup.CreateExecutor, statuses[worker], fence, rings.GetValueOrDefault(worker),
+                StageFaults.Of(message.Faults, worker, setup.Plan.Workers));
             workers.Add(worker, Context.Watch(Context.ActorOf(StageActor.Props(stage), $"worker-{worker}")));
             setup.Process?.Workers.Add(worker, workers[worker]);
         }

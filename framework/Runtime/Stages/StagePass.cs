@@ -1,4 +1,5 @@
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Stages;
 
@@ -52,4 +53,16 @@ internal sealed class StagePass(long step, PassKind kind, IReadOnlyList<Pipeline
         new(step, PassKind.Adapting, [.. stages.Select(stage => PipelineAction.Forward(stage, 0))]);
 
     public void Advance() => position++;
+
+    /// <summary>The frame that an action needs; null where the stage reads its own data, begins the backward itself, or has all it needs.</summary>
+    /// <param name="stages">Of the whole pipeline.</param>
+    public FrameKey? Input(PipelineAction action, int stages) => action.Needs(stages) is { } needed
+        ? FrameKey.Of(step, kind, needed)
+        : action.Stage == 0 && action.MicroBatch % passes > 0 ? new(step, FrameKind.ValidationCarry, 0, action.MicroBatch) : null;
+
+    /// <summary>The frame that an action gives; null where it gives none.</summary>
+    /// <param name="stages">Of the whole pipeline.</param>
+    public FrameKey? Output(PipelineAction action, int stages) => action.Gives(stages) is { } given
+        ? FrameKey.Of(step, kind, given)
+        : action.Stage == stages - 1 && (action.MicroBatch + 1) % passes > 0 ? new(step, FrameKind.ValidationCarry, 0, action.MicroBatch + 1) : null;
 }

@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Faults;
 using static TorchSharp.torch;
 
 namespace Pipeline.Runtime.Stages;
@@ -8,6 +9,7 @@ namespace Pipeline.Runtime.Stages;
 /// <param name="Credits">Of every edge of the schedule.</param>
 /// <param name="Device">Where its stages run.</param>
 /// <param name="Ring">The worker's ring actor; null where there is one replica.</param>
+/// <param name="Faults">What is to go wrong in it, for drills.</param>
 internal sealed record StageSetup(
     StagePlan Plan,
     int Worker,
@@ -16,7 +18,8 @@ internal sealed record StageSetup(
     CreateExecutor CreateExecutor,
     StageStatus Status,
     Fence Fence,
-    IActorRef? Ring)
+    IActorRef? Ring,
+    StageFaults Faults)
 {
     public Schedule Schedule => Plan.Schedule;
 

@@ -262,7 +262,16 @@ internal sealed class LinkStream : IDisposable
 
     private void Write(Frame frame, long original)
     {
-        writer.Write(frame, MonotonicClock.ToNanoseconds(frame.SentAt), original);
+        if (frame.Damage == WireDamage.Dropped)
+        {
+            writer.LeaveOut();
+        }
+        else
+        {
+            var flips = frame.Damage == WireDamage.FlippedTwice || (frame.Damage == WireDamage.Flipped && original == writer.Sequence);
+            writer.Write(frame, MonotonicClock.ToNanoseconds(frame.SentAt), original, flips);
+        }
+
         sent.Written();
     }
 

@@ -39,7 +39,8 @@ internal sealed class MessageWriter(Stream stream, LinkName link, bool fromDiall
     /// <param name="frame">Its tensors contiguous and on the CPU; they must stay until the next <see cref="Flush"/>.</param>
     /// <param name="sentAt">Nanoseconds of this process's monotonic clock.</param>
     /// <param name="original">The message's number when it was first sent, which may be now.</param>
-    public void Write(Frame frame, long sentAt, long original)
+    /// <param name="flips">A bit of the payload is flipped behind the checksum's back: for drills.</param>
+    public void Write(Frame frame, long sentAt, long original, bool flips = false)
     {
         var tensors = frame.Payload;
         Span<byte> table = stackalloc byte[TensorTable.MostBytes];
@@ -54,7 +55,15 @@ internal sealed class MessageWriter(Stream stream, LinkName link, bool fromDiall
             {
                 var piece = memory.Slice(at, (int)Math.Min(MessageReader.PieceBytes, memory.Length - at));
                 hash.Append(piece);
-                Put(piece);
+                if (flips)
+                {
+                    PutFlipped(piece);
+                    flips = false;
+                }
+                else
+                {
+                    Put(piece);
+                }
             }
 
             GC.KeepAlive(tensor);
@@ -64,6 +73,13 @@ internal sealed class MessageWriter(Stream stream, LinkName link, bool fromDiall
         BinaryPrimitives.WriteUInt64LittleEndian(checksum, hash.GetCurrentHashAsUInt64());
         hash.Reset();
         Put(checksum);
+    }
+
+    /// <summary>Takes the next message's number and sends nothing of it, for drills. Another message follows, so that the peer finds the gap.</summary>
+    public void LeaveOut()
+    {
+        Sequence++;
+        Write(MessageKind.Acknowledgement, -1);
     }
 
     public void Flush()
@@ -87,6 +103,17 @@ internal sealed class MessageWriter(Stream stream, LinkName link, bool fromDiall
         header.Write(bytes, link, fromDialler);
         Put(bytes);
         Sequence++;
+    }
+
+    /// <summary>The copy need not outlive the call.</summary>
+    private void PutFlipped(ReadOnlySpan<byte> bytes)
+    {
+        var copy = GC.AllocateUninitializedArray<byte>(bytes.Length, pinned: true);
+        bytes.CopyTo(copy);
+        copy[copy.Length / 2] ^= 0x10;
+        Put(copy);
+        Flush();
+        GC.KeepAlive(copy);
     }
 
     private void Put(ReadOnlySpan<byte> bytes)

@@ -20,10 +20,15 @@ public static class SafeTensorsWriter
 {
     private static readonly JsonWriterOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    /// <summary>Between two calls of whoever is told of the progress.</summary>
+    private const int ReportedBytes = 4 << 10;
+
     /// <summary>Writes tensor after tensor, aside; the file appears under its name when it is whole and on the disk.</summary>
+    /// <param name="progress">Called after every 4 KiB or so with the bytes written so far and the bytes of all; an <see cref="IOException"/> of its is one of the disk's.</param>
     /// <exception cref="BadInputException">A name or a type is not allowed, or the file cannot be written.</exception>
     public static WrittenFile Write(
-        string path, IReadOnlyList<(string Name, Tensor Value)> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+        string path, IReadOnlyList<(string Name, Tensor Value)> tensors, IReadOnlyDictionary<string, string>? metadata = null,
+        Action<long, long>? progress = null)
     {
         Check(path, tensors, metadata ?? new Dictionary<string, string>());
         (string Name, Tensor Value)[] ordered =
@@ -34,7 +39,7 @@ public static class SafeTensorsWriter
             WrittenFile written;
             using (var file = new FileStream(aside, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
             {
-                written = Write(file, Header(path, ordered, metadata), ordered);
+                written = Write(file, Header(path, ordered, metadata), ordered, progress);
             }
 
             File.Move(aside, path, overwrite: true);
@@ -56,13 +61,19 @@ public static class SafeTensorsWriter
         }
     }
 
-    private static WrittenFile Write(FileStream file, ReadOnlySpan<byte> header, (string Name, Tensor Value)[] tensors)
+    private static WrittenFile Write(FileStream file, ReadOnlySpan<byte> header, (string Name, Tensor Value)[] tensors, Action<long, long>? progress)
     {
+        var all = header.Length + tensors.Sum(row => row.Value.numel() * row.Value.ElementSize);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         void Append(ReadOnlySpan<byte> bytes)
         {
-            hash.AppendData(bytes);
-            file.Write(bytes);
+            for (var length = progress is null ? bytes.Length : ReportedBytes; !bytes.IsEmpty; bytes = bytes[Math.Min(length, bytes.Length)..])
+            {
+                progress?.Invoke(file.Position, all);
+                var piece = bytes[..Math.Min(length, bytes.Length)];
+                hash.AppendData(piece);
+                file.Write(piece);
+            }
         }
 
         Append(header);
@@ -71,6 +82,7 @@ public static class SafeTensorsWriter
             TensorBytes.Read(value, Append);
         }
 
+        progress?.Invoke(file.Position, all);
         file.Flush(flushToDisk: true);
         return new WrittenFile(file.Length, Convert.ToHexStringLower(hash.GetHashAndReset()));
     }

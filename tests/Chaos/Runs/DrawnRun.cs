@@ -15,7 +15,7 @@ internal sealed record DrawnRun(int Seed, int Index, ChaosJob Job, int Processes
 
     private static readonly (string Kind, int Weight)[] Kinds =
     [
-        /*("kill", 32), ("freeze", 9), ("drop", 9), ("corrupt", 6), ("corrupt twice", 5), ("slow", 6), ("fill-disk", 8), ("nan", 6), ("fail", 6),*/
+        ("kill", 32), ("freeze", 9), ("drop", 9), ("corrupt", 6), ("corrupt twice", 5), ("slow", 6), ("fill-disk", 8), ("nan", 6), ("fail", 6),
         ("outside kill", 7), ("outside end", 5), ("outside freeze", 2),
     ];
 
@@ -52,8 +52,8 @@ internal sealed record DrawnRun(int Seed, int Index, ChaosJob Job, int Processes
         {
             var kind = Kind(random);
             var costs = kind is "kill" or "outside kill" or "outside end" or "outside freeze";
-            if (costs && expendable == 0) { break; }
-            expendable -= costs ? 1 : 0;
+            kind = costs && expendable == 0 ? "drop" : kind;
+            expendable -= costs && expendable > 0 ? 1 : 0;
             faults.Add(Fault(random, kind, job, processes + spares, faults.Count == 0 ? null : faults[^1].Step));
         }
 

@@ -5,7 +5,6 @@ using Pipeline.Core.Schedules;
 using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
-using Pipeline.Runtime.TensorPlane;
 
 namespace Pipeline.Runtime.Tests.Cluster;
 
@@ -27,8 +26,10 @@ public sealed class ControlSerializerTests : IDisposable
         Assert.Equal((1, 2, 3, new Interval(30, 40)), (ready.Times.Between, ready.Times.Transfer, ready.Times.PeakInFlight, ready.Times.Optimizer));
         var commit = new CommitStep(3, 7, null, RunsNext: true);
         Assert.Equal(commit, Again(commit));
-        var start = (StartStages)Again(new StartStages(1, 2, Guid.NewGuid(), [null, new("host", 5, "/path")], system.DeadLetters));
-        Assert.Equal([null, new PlaneAddress("host", 5, "/path")], start.Addresses);
+        var start = (StartStages)Again(new StartStages(
+            1, 2, null, [new(4, "cpu"), new(5, "cuda:1")], [new(4, null), new(5, new("host", 5, "/path"))], [5, 4], system.DeadLetters));
+        Assert.Equal([new(4, "cpu"), new(5, "cuda:1")], start.Seats);
+        Assert.Equal([new(4, null), new(5, new("host", 5, "/path"))], start.Hosts);
         Assert.Equal(system.DeadLetters.Path.Name, start.Coordinator.Path.Name);
 
         object Again(object message) => serializer.FromBinary(serializer.ToBinary(message), serializer.Manifest(message));

@@ -34,11 +34,11 @@ public sealed class NodeRunTests : IDisposable
     public void A_node_builds_the_submitters_plan_again()
     {
         using var opened = Open(Message(0, 3));
-        var setup = opened.Setup(null!);
-        Assert.Equal(SettingsWriter.Write(plan.Job), SettingsWriter.Write(setup.Plan.Job));
-        Assert.Equal(plan.Schedule.ToCsv(), setup.Plan.Schedule.ToCsv());
-        Assert.Equal(plan.Partition.Cuts, setup.Plan.Partition.Cuts);
-        Assert.NotNull(setup.Plan.Samples);
+        var stages = opened.Setup(null!).Plan([0, 3], 0, null);
+        Assert.Equal(SettingsWriter.Write(plan.Job), SettingsWriter.Write(stages.Job));
+        Assert.Equal(plan.Schedule.ToCsv(), stages.Schedule.ToCsv());
+        Assert.Equal(plan.Partition.Cuts, stages.Partition.Cuts);
+        Assert.NotNull(stages.Samples);
         Assert.Equal(["test: stage 0", "test: stage 3"], opened.On("cpu"));
     }
 
@@ -50,7 +50,7 @@ public sealed class NodeRunTests : IDisposable
         File.Move(run.DataFile, run.DataFile + ".away");
         Assert.Contains(run.DataFile, Problem(Message(3)), StringComparison.Ordinal);
         using var middle = Open(Message(1, 2));
-        Assert.Null(middle.Setup(null!).Plan.Samples);
+        Assert.Null(middle.Setup(null!).Plan([1, 2], 0, null).Samples);
     }
 
     [Fact]
@@ -58,7 +58,7 @@ public sealed class NodeRunTests : IDisposable
     {
         var job = plan.Job with { Data = (TextDataSettings)plan.Job.Data with { ResetAtDocuments = true } };
         using var middle = Open(Message(1, 2) with { Job = SettingsWriter.Write(job) });
-        Assert.NotNull(middle.Setup(null!).Plan.Samples);
+        Assert.NotNull(middle.Setup(null!).Plan([1, 2], 0, null).Samples);
     }
 
     [Fact]
@@ -83,6 +83,7 @@ public sealed class NodeRunTests : IDisposable
 
     private PrepareRun Message(params int[] workers) => new(
         Guid.NewGuid(),
+        0,
         SettingsWriter.Write(plan.Job),
         "gpt2",
         plan.Folder,

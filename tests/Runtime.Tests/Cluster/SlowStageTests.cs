@@ -1,8 +1,8 @@
 using Akka.Actor;
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.StandIns;
-using Pipeline.Runtime.Stages;
 using Pipeline.Runtime.TensorPlane;
 using Pipeline.Runtime.Tests.Runs;
 using Pipeline.Tensors.Devices;
@@ -42,13 +42,14 @@ public class SlowStageTests
         using var second = SocketPlane.Listen(new("127.0.0.1"));
         using var own = SocketPlane.Listen(new("127.0.0.1"));
         var peak = new Peak();
-        IActorRef Host(ITensorPlane? plane, params int[] workers) => system.ActorOf(StageHostActor.Props(new(
-            plan.Stages, workers.ToDictionary(worker => worker, _ => CPU), (_, stage, _) => new LargeOutputs(plan.Schedule, stage, peak), plane)));
         var run = Guid.NewGuid();
+        IActorRef Host(ITensorPlane? plane, int number) => system.ActorOf(RunHostActor.Props(new(
+            number, run, (_, step, checkpoint) => plan.Stages.At(step, checkpoint), (_, _, stage, _) => new LargeOutputs(plan.Schedule, stage, peak), _ => { }, plane)));
+        PreparedHost Prepared(SocketPlane plane, int number) => new(number, Host(plane, number), $"node-{number}", 1, ["cpu"], plane.Address);
         var summary = sockets
             ? await TrainingRun.RunAsync(
-                system, plan, [new(Host(first, 0), "a", [0], first.Address), new(Host(second, 1), "b", [1], second.Address)], run, own, new Silent(), CancellationToken.None)
-            : await TrainingRun.RunAsync(system, plan, [new(Host(null, 0, 1), "a", [0, 1], null)], run, null, new Silent(), CancellationToken.None);
+                system, plan, new([Prepared(first, 0), Prepared(second, 1)], [new(0, "cpu"), new(1, "cpu")]), new(run, own, null, 0), new Silent(), CancellationToken.None)
+            : await TrainingRun.RunAsync(system, plan, TrainingRun.Alone(plan, Host(null, 0)), new(run, null, null, 0), new Silent(), CancellationToken.None);
         await system.Terminate();
         Assert.Equal("completed", summary.Outcome);
         Assert.InRange(peak.Tensors, 1, 12);   // 3 credits; on either side of a socket one more that is not acknowledged yet

@@ -15,7 +15,7 @@ namespace Pipeline.Runtime.Tests.Coordination;
 public sealed class ControlLineTests : IDisposable
 {
     private readonly ActorSystem system = ActorSystem.Create("line", TrainingRun.Settings());
-    private readonly List<(int Worker, IControlMessage Message)> received = [];
+    private readonly List<(int? Worker, IControlMessage Message)> received = [];
     private readonly ControlLine line;
 
     public ControlLineTests()
@@ -27,12 +27,13 @@ public sealed class ControlLineTests : IDisposable
     public void Dispose() => system.Terminate().Wait();
 
     [Fact]
-    public void A_message_comes_to_its_worker_as_it_was()
+    public void A_message_comes_to_its_worker_or_the_process_as_it_was()
     {
         var link = new Loop(line);
-        line.Send(link, 3, 5, new CommitStep(3, 7, 0.5, RunsNext: true));
-        line.Send(link, 3, 6, new RunStep(3, 8));
-        Assert.Equal([(5, new CommitStep(3, 7, 0.5, RunsNext: true)), (6, new RunStep(3, 8))], received);
+        line.Send(link, 5, new CommitStep(3, 7, 0.5, RunsNext: true));
+        line.Send(link, 6, new RunStep(3, 8));
+        line.Send(link, null, new PauseStages(4));
+        Assert.Equal([(5, new CommitStep(3, 7, 0.5, RunsNext: true)), (6, new RunStep(3, 8)), (null, new PauseStages(4))], received);
     }
 
     [Theory]
@@ -69,6 +70,10 @@ public sealed class ControlLineTests : IDisposable
         public void Send(Frame frame) => receiver.Receive(frame);
 
         public void Send(Credit credit) => receiver.Receive(credit);
+
+        public void Abandon()
+        {
+        }
 
         public void Dispose()
         {

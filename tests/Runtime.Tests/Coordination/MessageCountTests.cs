@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Pipeline.Core.Schedules;
+using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.StandIns;
 using Pipeline.Runtime.Stages;
@@ -35,11 +36,11 @@ public class MessageCountTests
         var seconds = new ActionTimes(times, times, times);
         var system = ActorSystem.Create("count", TrainingRun.Settings());
         var count = new Count();
-        var devices = plan.Devices.Index().ToDictionary(entry => entry.Index, entry => entry.Item);
-        var host = system.ActorOf(StageHostActor.Props(new(plan.Stages, devices, (_, stage, _) => new StandInExecutor(schedule, seconds, stage), null)));
+        var host = system.ActorOf(RunHostActor.Props(
+            new(0, Guid.Empty, (_, step, checkpoint) => plan.Stages.At(step, checkpoint), (_, _, stage, _) => new StandInExecutor(schedule, seconds, stage), _ => { }, null)));
         var between = system.ActorOf(Props.Create(() => new Between(host, count)));
         var summary = await TrainingRun.RunAsync(
-            system, plan, [new(between, "here", [.. devices.Keys], null)], Guid.Empty, null, new Silent(), TestContext.Current.CancellationToken);
+            system, plan, TrainingRun.Alone(plan, between), new(Guid.Empty, null, null, 0), new Silent(), TestContext.Current.CancellationToken);
         await system.Terminate();
 
         Assert.Equal("completed", summary.Outcome);
@@ -73,7 +74,8 @@ public class MessageCountTests
                 coordinator = start.Coordinator;
                 host.Tell(start with { Coordinator = Context.ActorOf(Props.Create(() => new ToCoordinator(start.Coordinator, count))) });
             });
-            Receive<EndStages>(end => host.Forward(end));
+            Receive<EndStages>(end => host.Ask<StagesEnded>(end).PipeTo(Sender, Self));
+            ReceiveAny(host.Forward);
         }
     }
 

@@ -32,9 +32,9 @@ internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
 
     public void EndEvaluation() => inner.EndEvaluation();
 
-    public PassResult TakeLoss() => inner.TakeLoss();
+    public virtual PassResult TakeLoss() => inner.TakeLoss();
 
-    public Tensor TakeTiedGradient(TiedCopy copy) => inner.TakeTiedGradient(copy);
+    public virtual Tensor TakeTiedGradient(TiedCopy copy) => inner.TakeTiedGradient(copy);
 
     public void AddTiedGradient(TiedCopy copy, Tensor gradient) => inner.AddTiedGradient(copy, gradient);
 
@@ -51,6 +51,8 @@ internal abstract class ExecutorWrapper(IStageExecutor inner) : IStageExecutor
     public void UpdateAverages() => inner.UpdateAverages();
 
     public IReadOnlyList<(string Name, Tensor Value)> State() => inner.State();
+
+    public IReadOnlyList<(string Name, Tensor Value)> WholeState() => inner.WholeState();
 
     public void Restore(Action<string, Tensor> read) => inner.Restore(read);
 

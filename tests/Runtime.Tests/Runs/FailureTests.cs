@@ -59,7 +59,7 @@ public class FailureTests
             CancellationToken.None);
         Assert.Equal("failed", summary.Outcome);
         Assert.Equal(
-            "Steps 3 to 12 all had a loss or gradient that is not a finite number; a lower optimizer.learning-rate may help. "
+            "Steps 3 to 12 all had a loss or gradient that is not a finite number; a lower optimizer.learning-rate or a longer optimizer.warmup-steps may help. "
             + $"The last checkpoint is {Path.Combine(run.Directory, "checkpoints", "step-00000010")}.",
             summary.Failure);
     }

@@ -49,12 +49,104 @@ public class ResumeTests
         await run.ResumeAsync("checkpoint.every=4", "checkpoint.keep=1");
         Assert.Equal((5, 2), (run.Steps[0].Step, run.Steps[0].Epoch));
         Assert.Equal(
-            ["step-00000012", "step-00000012.damaged"],
+            ["step-00000008.damaged", "step-00000012", "step-00000012.damaged"],
             Directory.EnumerateDirectories(Path.Combine(run.Directory, "checkpoints")).Select(Path.GetFileName).Order());
         Assert.Equal(straight, run.Metrics());
         var warnings = run.Events.Where(e => e.Kind == "warning").Select(e => e.Message).ToArray();
         Assert.Contains(warnings, w => w.Contains("step-00000012", StringComparison.Ordinal) && w.Contains("damaged", StringComparison.Ordinal));
-        Assert.Contains(warnings, w => w.Contains("step-00000008", StringComparison.Ordinal));
+        Assert.Contains(warnings, w => w.Contains("step-00000008 has no manifest.json", StringComparison.Ordinal));
+        Assert.Contains("The checkpoint of step 12 is now step-00000012.damaged: the run goes on from step 4.", warnings);
+    }
+
+    [Fact]
+    public async Task A_run_goes_back_to_an_earlier_step_and_the_later_checkpoints_are_set_aside()
+    {
+        using var run = new TestRun();
+        await run.RunAsync("checkpoint.every=4");
+        var straight = run.Metrics();
+        run.Steps.Clear();
+        var summary = await run.ResumeFromAsync("4", "checkpoint.every=4", "checkpoint.keep=9");
+        Assert.Equal((5, 12), (run.Steps[0].Step, summary.Steps));
+        Assert.Equal(straight, run.Metrics());
+        Assert.Equal(
+            ["step-00000004", "step-00000008", "step-00000008.superseded", "step-00000012", "step-00000012.superseded"],
+            Directory.EnumerateDirectories(Path.Combine(run.Directory, "checkpoints")).Select(Path.GetFileName).Order());
+        Assert.Contains("The checkpoint of step 8 is now step-00000008.superseded: the run goes on from step 4.", run.Events.Select(e => e.Message));
+    }
+
+    /// <summary>A path that leads into the job's own directory is no other run's.</summary>
+    [Theory]
+    [InlineData("", 12)]
+    [InlineData("checkpoints", 12)]
+    [InlineData("checkpoints/", 12)]
+    [InlineData("checkpoints/step-00000004", 4)]
+    [InlineData("link", 4)]
+    public async Task A_path_into_the_runs_own_directory_continues_it(string path, int step)
+    {
+        using var run = new TestRun();
+        await run.RunAsync("checkpoint.every=4");
+        File.CreateSymbolicLink(Path.Combine(run.Directory, "link"), Path.Combine(run.Directory, "checkpoints", "step-00000004"));
+        await run.ResumeFromAsync(Path.Combine(run.Directory, path), "job.steps=14");
+        Assert.False(Directory.Exists(run.Directory + ".1"));
+        Assert.Equal(Enumerable.Range(1, 14).Select(one => (long)one), run.Metrics().Select(line => line.Step));
+        Assert.Equal(step == 4 ? [1L, 2] : [1, 2], run.Steps.Select(line => line.Epoch).Distinct());
+    }
+
+    [Theory]
+    [InlineData("", 12)]
+    [InlineData("checkpoints", 12)]
+    [InlineData("checkpoints/step-00000008", 8)]
+    public async Task A_run_branches_off_from_another_which_stays_as_it_is(string path, long step)
+    {
+        using var other = new TestRun();
+        await other.RunAsync("checkpoint.every=4", "job.steps=12");
+        var files = Files(other.Directory);
+        using var straight = new TestRun();
+        await straight.RunAsync("job.steps=14");
+        using var run = new TestRun();
+        await run.RunAsync("job.steps=1");
+        await run.ResumeFromAsync(Path.Combine(other.Directory, path), "job.steps=14");
+        Assert.Equal(straight.Metrics().Where(line => line.Step > step), run.Metrics());
+        Assert.Single(File.ReadLines(Path.Combine(run.Directory + ".1", "metrics.jsonl")));
+        Assert.Equal(files, Files(other.Directory));
+
+        static IReadOnlyDictionary<string, DateTime> Files(string folder) =>
+            Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).ToDictionary(file => file, File.GetLastWriteTimeUtc);
+    }
+
+    [Fact]
+    public async Task A_step_that_cannot_be_resumed_is_refused_with_those_that_are_there()
+    {
+        using var run = new TestRun();
+        await run.RunAsync("checkpoint.every=4");
+        var checkpoints = Path.Combine(run.Directory, "checkpoints");
+        Assert.Equal(
+            $"--resume 5: there is no checkpoint of step 5 in {checkpoints}; there are those of the steps 4, 8 and 12.",
+            Assert.Throws<BadInputException>(() => run.Plan("5")).Message);
+        var shard = Path.Combine(checkpoints, "step-00000008", "stage-0.safetensors");
+        File.Delete(shard);
+        var sentence = $"--resume: {shard} is missing; there are those of the steps 4 and 12.";
+        Assert.Equal(sentence, Assert.Throws<BadInputException>(() => run.Plan("8")).Message);
+        Assert.Equal(sentence, Assert.Throws<BadInputException>(() => run.Plan(Path.GetDirectoryName(shard)!)).Message);
+        Directory.Move(Path.GetDirectoryName(shard)!, Path.GetDirectoryName(shard)! + ".superseded");
+        Assert.Contains(
+            "is not a checkpoint in its place, and lies in job.directory, which a new run would move aside; choose another job.directory to branch off from it.",
+            Assert.Throws<BadInputException>(() => run.Plan(Path.GetDirectoryName(shard)! + ".superseded")).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_newer_versions_checkpoint_is_passed_over_and_kept()
+    {
+        using var run = new TestRun();
+        await run.RunAsync("checkpoint.every=4");
+        var checkpoints = Path.Combine(run.Directory, "checkpoints");
+        await File.WriteAllTextAsync(Path.Combine(checkpoints, "step-00000012", "manifest.json"), "{ \"format\": 9 }", TestContext.Current.CancellationToken);
+        run.Steps.Clear();
+        await run.ResumeAsync("job.steps=9");
+        Assert.Equal(9, Assert.Single(run.Steps).Step);
+        Assert.Contains(run.Events, e => e.Message.Contains("has format 9, which a newer version of Pipeline has written", StringComparison.Ordinal));
+        Assert.True(Directory.Exists(Path.Combine(checkpoints, "step-00000012.superseded")));
     }
 
     [Fact]
@@ -90,6 +182,13 @@ public class ResumeTests
     [InlineData("model.width=64", "--resume: model.width = 64, but * was trained with width = 32; a resumed run must keep it.")]
     [InlineData("job.seed=9", "--resume: job.seed = 9, but * was trained with seed = 3; a resumed run must keep it.")]
     [InlineData("batch.micro-batches=2", "--resume: batch.micro-batches = 2, but * was trained with micro-batches = 4; a resumed run must keep it.")]
+    [InlineData("model.vocabulary=64", "--resume: model.vocabulary = 64, but * was trained without it; a resumed run must keep it.")]
+    [InlineData(
+        "model={architecture=llama,layers=4,width=32,heads=2,context=16,key-value-heads=2,inner=48}",
+        "--resume: model.architecture = \"llama\", but * was trained with architecture = \"gpt2\"; a resumed run must keep it.")]
+    [InlineData(
+        "model={architecture=mamba,layers=4,width=32,context=16}",
+        "--resume: model.architecture = \"mamba\", but * was trained with architecture = \"gpt2\"; a resumed run must keep it.")]
     [InlineData("optimizer.kind=adam-atan2", "--resume: optimizer.kind = adam-atan2, but * was trained with kind = adamw; a resumed run must keep it.")]
     public async Task What_would_change_the_losses_is_refused(string change, string sentence)
     {
@@ -97,6 +196,17 @@ public class ResumeTests
         await run.RunAsync("job.steps=2");
         var refusal = Assert.Throws<BadInputException>(() => run.Plan(true, change, "job.steps=3"));
         Assert.Equal(sentence.Replace("*", Path.Combine(run.Directory, "checkpoints", "step-00000002"), StringComparison.Ordinal), refusal.Message);
+    }
+
+    [Fact]
+    public async Task A_key_that_is_no_longer_set_is_refused_too()
+    {
+        using var run = new TestRun();
+        await run.RunAsync("job.steps=2", "model.vocabulary=64");
+        var refusal = Assert.Throws<BadInputException>(() => run.Plan(true, "job.steps=3"));
+        Assert.Equal(
+            $"--resume: model.vocabulary is not set, but {Path.Combine(run.Directory, "checkpoints", "step-00000002")} was trained with vocabulary = 64; a resumed run must keep it.",
+            refusal.Message);
     }
 
     [Fact]

@@ -186,7 +186,7 @@ public sealed class TaskRunTests : IDisposable
         {
             line.Steps.Clear();
             using var plan = new TrainingPlan(Path.Combine(Path.GetDirectoryName(line.DataFile)!, "job.hocon"), [.. job, $"parallel.stages={stages}"], [new Line()]);
-            var summary = await TrainingRun.RunAsync(plan, plan.Stages.CreateExecutor, new Steps(line), TestContext.Current.CancellationToken);
+            var summary = await TrainingRun.RunAsync(plan, new Steps(line), TestContext.Current.CancellationToken);
             Assert.Null(summary.Failure);
             Assert.True(summary.FinalValidationRmse < 0.05, $"{summary.FinalValidationRmse}");
             Assert.All(line.Steps, step => Assert.Equal((Math.Sqrt(step.Loss!.Value), 24, null), (step.Rmse!.Value, step.Tokens, step.Accuracy)));

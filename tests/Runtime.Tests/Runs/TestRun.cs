@@ -36,6 +36,9 @@ internal sealed class TestRun : IDisposable
 
     public string Directory => folder.File("run");
 
+    /// <summary>Faults, as <c>--inject</c> takes them.</summary>
+    public IReadOnlyList<string> Inject { get; set; } = [];
+
     public string DataFile => folder.File("text.txt");
 
     public List<StepMetrics> Steps { get; } = [];
@@ -45,11 +48,21 @@ internal sealed class TestRun : IDisposable
     /// <summary>Called with each step's metrics on the coordinator's thread.</summary>
     public Action<StepMetrics>? OnStep { get; set; }
 
-    public TrainingPlan Plan(bool resume, params string[] overrides) => new(folder.File("job.hocon"), overrides, families, resume);
+    public TrainingPlan Plan(bool resume, params string[] overrides) => Plan(resume ? ResumePoint.Latest : null, overrides);
+
+    /// <param name="resume">As <c>--resume</c> has it; null to start anew.</param>
+    public TrainingPlan Plan(string? resume, params string[] overrides) => new(folder.File("job.hocon"), overrides, families, resume, inject: Inject);
 
     public Task<RunSummary> RunAsync(params string[] overrides) => RunAsync(false, overrides, null, CancellationToken.None);
 
     public Task<RunSummary> ResumeAsync(params string[] overrides) => RunAsync(true, overrides, null, CancellationToken.None);
+
+    /// <param name="resume">As <c>--resume</c> has it.</param>
+    public async Task<RunSummary> ResumeFromAsync(string resume, params string[] overrides)
+    {
+        using var plan = Plan(resume, overrides);
+        return await TrainingRun.RunAsync(plan, new Observer(this), CancellationToken.None);
+    }
 
     /// <param name="wrap">Puts something around a stage's executor.</param>
     public Task<RunSummary> RunAsync(bool resume, string[] overrides, Func<int, IStageExecutor, IStageExecutor>? wrap, CancellationToken stop) =>
@@ -62,7 +75,7 @@ internal sealed class TestRun : IDisposable
         using var plan = Plan(resume, overrides);
         return await TrainingRun.RunAsync(
             plan,
-            (worker, stage, device) => wrap(plan.Stages.Workers.ReplicaOf(worker), stage, plan.Stages.CreateExecutor(worker, stage, device)),
+            (stages, worker, stage, device) => wrap(stages.Workers.ReplicaOf(worker), stage, stages.CreateExecutor(worker, stage, device)),
             new Observer(this),
             stop);
     }

@@ -44,7 +44,7 @@ public sealed class MixtureOfExpertsTests : IDisposable
             evaluation { every = 0 }
             """);
         using var scope = NewDisposeScope();
-        using var plan = new TrainingPlan(folder.File("job.hocon"), overrides, [new Experts()], resume: false);
+        using var plan = new TrainingPlan(folder.File("job.hocon"), overrides, [new Experts()]);
         using var executor = plan.Stages.CreateExecutor(0, 0, CPU);
         var count = plan.Stages.Job.Batch.MicroBatches;
         for (var microBatch = 0; microBatch < count; microBatch++)

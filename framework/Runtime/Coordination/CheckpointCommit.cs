@@ -1,0 +1,59 @@
+using Pipeline.Runtime.Checkpoints;
+
+namespace Pipeline.Runtime.Coordination;
+
+/// <summary>The end of a checkpoint, beside the steps: its manifest is written and it becomes visible, or what is there of it is removed.</summary>
+internal static class CheckpointCommit
+{
+    /// <param name="problem">Why a shard is missing, in one sentence; null when all are there.</param>
+    public static Task<CheckpointWritten> WriteAsync(RunState run, long epoch, long step, IReadOnlyList<Shard> shards, string? problem)
+    {
+        var (store, before) = (run.Checkpoints, run.LastCheckpoint);
+        var manifest = run.Plan.Manifest(step, epoch, shards, run.OptimizerAt(step)?.State);
+        return Task.Run(() =>
+        {
+            var warnings = new List<string>();
+            try
+            {
+                if (problem is null)
+                {
+                    return new CheckpointWritten(epoch, step, store.Complete(manifest, before, warnings.Add), null, warnings);
+                }
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                problem = FailureSentence.Of(failure);
+            }
+
+            store.Abandon(step);
+            return new CheckpointWritten(epoch, step, null, problem, warnings);
+        });
+    }
+
+    /// <summary>Counts it, if the run has not gone back before its step meanwhile: then it comes again.</summary>
+    public static void Record(RunState run, CheckpointWritten message)
+    {
+        if (message.Problem is { } problem)
+        {
+            Warn(run, message.Step, problem);
+        }
+
+        foreach (var warning in message.Warnings)
+        {
+            run.Recorder.Event("warning", warning);
+        }
+
+        if (message.Path is not null && message.Step <= run.Recorder.LastStep)
+        {
+            run.Saved(message.Step, message.Path);
+            run.Recorder.Event("checkpoint", $"Checkpoint of step {message.Step}.", path: message.Path);
+        }
+    }
+
+    public static void Warn(RunState run, long step, string problem) => run.Recorder.Event(
+        "warning", $"The checkpoint of step {step} could not be written, and the run goes on: {problem} {run.LastCheckpointSentence}");
+}
+
+/// <param name="Path">Of the whole checkpoint; null where there is a problem.</param>
+/// <param name="Warnings">What could not be tidied up.</param>
+internal sealed record CheckpointWritten(long Epoch, long Step, string? Path, string? Problem, IReadOnlyList<string> Warnings);

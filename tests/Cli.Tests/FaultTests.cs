@@ -1,0 +1,137 @@
+using System.Text.Json;
+using Pipeline.Tests;
+
+namespace Pipeline.Cli.Tests;
+
+/// <summary>Every kind of fault in runs of two real processes: it comes where it was asked for, and what it does not break is not changed by it.</summary>
+public sealed class FaultTests : IDisposable
+{
+    private const int Steps = 8;
+
+    private static readonly Lazy<IReadOnlyList<double?>> Undisturbed = new(() =>
+    {
+        using var tests = new FaultTests();
+        var (code, _, errors) = Command.Run(tests.folder.Path, "train", "job.hocon");
+        Assert.True(code == 0, errors);
+        return tests.Losses();
+    });
+
+    private readonly TemporaryFolder folder = new();
+
+    public FaultTests()
+    {
+        File.WriteAllText(folder.File("text.txt"), string.Join(' ', Enumerable.Range(0, 3000).Select(i => i * 7919 % 1000)));
+        File.WriteAllText(folder.File("job.hocon"), $$"""
+            job   { name = small, steps = {{Steps}}, directory = run }
+            model { architecture = gpt2, layers = 4, width = 16, heads = 2, context = 16, dropout = 0.1 }
+            data  { files = text.txt }
+            batch { sequences = 8, micro-batches = 4 }
+            parallel { stages = 2, split = even }
+            evaluation { every = 0 }
+            checkpoint { every = 2 }
+            """);
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    /// <summary>These the run outlives unchanged; several in one run.</summary>
+    [Fact]
+    public void What_heals_changes_no_bit()
+    {
+        string[] faults =
+        [
+            "corrupt stage=0 step=2 phase=forward", "corrupt stage=1 step=3 phase=backward micro-batch=1", "corrupt stage=0 step=3 phase=commit",
+            "slow stage=1 step=4 by=5", "freeze stage=1 step=5 phase=backward for=500ms", "freeze stage=0 step=6 phase=checkpoint for=500ms",
+        ];
+        using var command = Start(faults);
+        var (code, _, errors) = command.Finish();
+        Assert.True(code == 0, errors);
+        Assert.Equal(Undisturbed.Value, Losses());
+        Assert.Equal(faults.Order(), Injected().Order());
+        Assert.Equal(2, errors.Split("injected: freeze ").Length - 1);
+        Assert.Contains(" arrived damaged", errors, StringComparison.Ordinal);   // told at most once a second
+        Assert.Empty(command.Alive);
+    }
+
+    [Fact]
+    public void A_step_with_a_number_gone_wrong_is_skipped_shown_and_counted()
+    {
+        using var command = Start("nan stage=1 step=3 phase=backward", "nan stage=0 step=5 phase=forward micro-batch=2");
+        var (code, output, errors) = command.Finish();
+        Assert.True(code == 0, errors);
+        var losses = Losses();
+        Assert.Equal([3, 5], Enumerable.Range(1, Steps).Where(step => losses[step - 1] is null));
+        Assert.Equal(Undisturbed.Value.Take(2), losses.Take(2));
+        Assert.Contains("step 3/8  loss skipped (1 so far)", output, StringComparison.Ordinal);
+        Assert.Contains("step 5/8  loss skipped (2 so far)", output, StringComparison.Ordinal);
+        Assert.Contains(", 2 steps skipped, ", output, StringComparison.Ordinal);
+    }
+
+    /// <param name="before">Steps that are committed before it.</param>
+    [Theory]
+    [InlineData("kill stage=0 step=3 phase=backward micro-batch=2", 2)]
+    [InlineData("kill stage=1 step=3 phase=ready", 2)]
+    [InlineData("kill stage=0 step=3 phase=commit", 3)]
+    [InlineData("kill stage=1 step=4 phase=checkpoint", 4)]
+    public void A_process_is_killed_where_it_was_asked_for(string fault, int before)
+    {
+        using var command = Start(fault);
+        var (_, _, errors) = command.Finish();
+        Assert.Contains($"injected: {fault}\n", errors, StringComparison.Ordinal);
+        Assert.Equal(Undisturbed.Value.Take(before), Losses().Take(before));
+        Assert.Empty(Injected());   // nobody is left to tell it
+        Assert.Empty(command.Alive);
+    }
+
+    [Theory]
+    [InlineData("drop stage=1 step=3 phase=backward micro-batch=3", 2, "has lost its link to stage [01]")]   // either end tells it first
+    [InlineData("corrupt stage=0 step=3 phase=forward twice=true", 2, "has lost its link to stage [01]")]
+    [InlineData("fail stage=1 step=3 phase=forward", 2, "this was asked for with --inject")]
+    [InlineData("fill-disk stage=0 step=4 phase=checkpoint", 4, "No space left on device")]
+    public void What_breaks_a_run_comes_where_it_was_asked_for(string fault, int before, string reason)
+    {
+        using var command = Start(fault);
+        command.Finish();
+        Assert.Equal(Undisturbed.Value.Take(before), Losses().Take(before));
+        Assert.Equal([fault], Injected());
+        Assert.Matches(reason, File.ReadAllText(folder.File("run/events.jsonl")));
+        Assert.Empty(command.Alive);
+    }
+
+    [Fact]
+    public void In_a_run_of_one_process_a_frozen_stage_is_a_frozen_run()
+    {
+        var (code, _, errors) = Command.Run(folder.Path, "train", "job.hocon", "--inject", "freeze stage=1 step=3 phase=ready for=300ms");
+        Assert.Equal((0, "injected: freeze stage=1 step=3 phase=ready for=300ms\n"), (code, errors));
+        Assert.Equal(Undisturbed.Value, Losses());
+        Assert.Equal(["freeze stage=1 step=3 phase=ready for=300ms"], Injected());
+    }
+
+    [Theory]
+    [InlineData("kill stage=1", "--inject \"kill stage=1\": step is missing; write step=NUMBER.")]
+    [InlineData("kill stage=2 step=3", "--inject \"kill stage=2 step=3 phase=forward\": stage must be below parallel.stages, which is 2, not 2.")]
+    [InlineData("drop stage=1 step=3", "--inject \"drop stage=1 step=3 phase=forward\": stage 1 sends no other process anything; the run must be one of several processes, as with --processes 2.")]
+    public void What_cannot_be_is_refused_before_anything_is_started(string fault, string sentence)
+    {
+        var (code, output, errors) = Command.Run(folder.Path, "train", "job.hocon", "--inject", fault);
+        Assert.Equal((2, "", sentence + "\n"), (code, output, errors));
+        Assert.False(Directory.Exists(folder.File("run")));
+    }
+
+    private Command Start(params string[] faults) =>
+        Command.Start(folder.Path, ["train", "job.hocon", "--processes", "2", .. faults.SelectMany(fault => new[] { "--inject", fault })]);
+
+    private IReadOnlyList<double?> Losses() =>
+    [
+        .. File.ReadLines(folder.File("run/metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("loss"))
+            .Select(loss => loss.ValueKind == JsonValueKind.Null ? (double?)null : loss.GetDouble()),
+    ];
+
+    /// <summary>The faults that were told, as they were asked for.</summary>
+    private IReadOnlyList<string> Injected() =>
+    [
+        .. File.ReadLines(folder.File("run/events.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)
+            .Where(line => line.GetProperty("kind").GetString() == "injected")
+            .Select(line => line.GetProperty("message").GetString()!.Split(": ")[1].Split(", as ")[0]),
+    ];
+}

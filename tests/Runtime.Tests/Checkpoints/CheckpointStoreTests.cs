@@ -1,0 +1,217 @@
+using Pipeline.Core;
+using Pipeline.Runtime.Checkpoints;
+using Pipeline.Runtime.Runs;
+using Pipeline.Tensors.SafeTensors;
+using Pipeline.Tests;
+using static TorchSharp.torch;
+
+namespace Pipeline.Runtime.Tests.Checkpoints;
+
+/// <summary>Whatever goes wrong while one is written, those that were there stay whole.</summary>
+public sealed class CheckpointStoreTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+    private readonly List<string> warnings = [];
+
+    private string[] Names => NamesIn(folder.Path);
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void What_dead_runs_left_is_removed_and_what_is_under_way_is_not()
+    {
+        Directory.CreateDirectory(folder.File("step-00000001.partial"));
+        File.WriteAllText(folder.File("step-00000001.partial/stage-0.safetensors"), "half");
+        Directory.CreateDirectory(folder.File("step-00000002.0123abcd.partial"));
+        var store = new CheckpointStore(folder.Path, 3);
+        var first = store.Begin(5);
+        Assert.Equal([Path.GetFileName(first)], Names);
+        var second = store.Begin(6);
+        Assert.True(Directory.Exists(first) && Directory.Exists(second));
+        Finish(store, 5, first);
+        Finish(store, 6, second);
+        Assert.Equal(["step-00000005", "step-00000006"], Names);
+    }
+
+    /// <summary>Who wakes up late from an earlier attempt finds its folder gone, and not the new one.</summary>
+    [Fact]
+    public void An_attempt_that_is_begun_again_has_another_folder()
+    {
+        var store = new CheckpointStore(folder.Path, 3);
+        var first = store.Begin(5);
+        var second = store.Begin(5);
+        Assert.NotEqual(first, second);
+        Assert.Throws<BadInputException>(() => Shard(first));
+        Finish(store, 5, second);
+        Assert.Equal(["step-00000005"], Names);
+    }
+
+    [Fact]
+    public void What_is_given_up_leaves_nothing_and_cannot_be_completed()
+    {
+        var store = new CheckpointStore(folder.Path, 3);
+        Save(store, 4);
+        var shard = Shard(store.Begin(5));
+        store.Abandon(5);
+        store.Abandon(5);
+        store.Abandon(77);
+        Assert.Equal(
+            "The checkpoint of step 5 cannot be written: it was not begun, or was given up",
+            Assert.Throws<IOException>(() => store.Complete(Manifest(5, shard))).Message);
+        Assert.Equal(["step-00000004"], Names);
+    }
+
+    [Fact]
+    public void The_newest_are_kept_and_only_whole_ones_count()
+    {
+        var store = new CheckpointStore(folder.Path, 2);
+        foreach (var step in new[] { 1, 2, 3, 4 })
+        {
+            Save(store, step);
+        }
+
+        Assert.Equal(["step-00000003", "step-00000004"], Names);
+        File.Delete(folder.File("step-00000004/a.safetensors"));
+        Save(store, 5);
+        Assert.Equal(["step-00000003", "step-00000004", "step-00000005"], Names);
+        Save(store, 6);
+        Assert.Equal(["step-00000004", "step-00000005", "step-00000006"], Names);
+    }
+
+    [Fact]
+    public void Later_ones_are_set_aside_by_what_they_are()
+    {
+        var store = new CheckpointStore(folder.Path, 9);
+        foreach (var step in new[] { 1, 2, 3, 4 })
+        {
+            Save(store, step);
+        }
+
+        File.Delete(folder.File("step-00000003/manifest.json"));
+        Assert.Equal(
+            [
+                "The checkpoint of step 4 is now step-00000004.damaged: the run goes on from step 1.",
+                "The checkpoint of step 3 is now step-00000003.damaged: the run goes on from step 1.",
+                "The checkpoint of step 2 is now step-00000002.superseded: the run goes on from step 1.",
+            ],
+            store.SetAsideAfter(1, [folder.File("step-00000004")]));
+        Save(store, 2);
+        store.SetAsideAfter(1, []);
+        Assert.Equal(["step-00000001", "step-00000002.superseded", "step-00000002.superseded.1", "step-00000003.damaged", "step-00000004.damaged"], Names);
+        Assert.Equal(CheckpointState.Superseded, CheckpointEntry.Look(folder.File("step-00000002.superseded.1")).State);
+    }
+
+    [Fact]
+    public void A_step_that_is_written_again_keeps_what_was_there()
+    {
+        var store = new CheckpointStore(folder.Path, 1);
+        Save(store, 4);
+        Save(store, 4);
+        Assert.Equal(["step-00000004", "step-00000004.superseded"], Names);
+        File.WriteAllText(folder.File("step-00000004/manifest.json"), "{}");
+        Save(store, 4);
+        Assert.Equal(["step-00000004", "step-00000004.damaged", "step-00000004.superseded"], Names);
+        Assert.Equal(4, SavedRun.Look(folder.Path).Step);
+    }
+
+    [Fact]
+    public void A_rename_that_is_impossible_leaves_the_others()
+    {
+        var store = new CheckpointStore(folder.Path, 1);
+        Save(store, 4);
+        File.WriteAllText(folder.File("step-00000005"), "in the way");
+        var failure = Assert.Throws<IOException>(() => Save(store, 5));
+        Assert.StartsWith("The checkpoint of step 5 cannot be written: ", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(4, SavedRun.Look(folder.Path).Step);
+        Assert.Equal(["step-00000004"], Names);
+        Save(store, 6);
+        Assert.Equal(["step-00000006"], Names);
+    }
+
+    /// <summary>A stage on another machine wrote to storage that is not the same.</summary>
+    [Fact]
+    public void A_shard_that_is_not_there_or_has_another_size_is_no_checkpoint()
+    {
+        var store = new CheckpointStore(folder.Path, 1);
+        var partial = store.Begin(5);
+        var shard = Shard(partial);
+        File.Delete(Path.Combine(partial, shard.File));
+        Assert.EndsWith("a.safetensors is missing.", Assert.Throws<IOException>(() => store.Complete(Manifest(5, shard))).Message, StringComparison.Ordinal);
+        shard = Shard(store.Begin(5));
+        Assert.EndsWith(
+            $"has {shard.Bytes} bytes, not the {shard.Bytes + 1} of its manifest.",
+            Assert.Throws<IOException>(() => store.Complete(Manifest(5, shard with { Bytes = shard.Bytes + 1 }))).Message,
+            StringComparison.Ordinal);
+        Assert.Empty(Names);
+    }
+
+    [Fact]
+    public void Old_ones_that_cannot_be_removed_are_a_warning()
+    {
+        var store = new CheckpointStore(folder.Path, 1);
+        Save(store, 4);
+        // What something is mounted at cannot be removed, not even by root.
+        using var disk = new SmallDisk(64, folder.File("step-00000004/mount"));
+        Save(store, 5);
+        Assert.Equal(5, SavedRun.Look(folder.Path).Step);
+        Assert.StartsWith($"The checkpoint of step 5 is whole, but older ones in {folder.Path} cannot be removed: ", Assert.Single(warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_full_disk_leaves_the_others_and_there_is_a_next_time()
+    {
+        using var disk = new SmallDisk(256);
+        var store = new CheckpointStore(Path.Combine(disk.Path, "checkpoints"), 3);
+        Save(store, 4);
+        var shard = Shard(store.Begin(5));
+        disk.Fill();
+        Assert.StartsWith(
+            "The checkpoint of step 5 cannot be written: ", Assert.Throws<IOException>(() => store.Complete(Manifest(5, shard))).Message, StringComparison.Ordinal);
+        Assert.Equal(4, SavedRun.Look(Path.Combine(disk.Path, "checkpoints")).Step);
+        Assert.Equal(["step-00000004"], NamesIn(Path.Combine(disk.Path, "checkpoints")));
+        disk.Fill();   // what was given up has left some room
+        Assert.NotNull(Record.Exception(() => Shard(store.Begin(6))));
+        store.Abandon(6);
+        disk.Free();
+        Save(store, 7);
+        Assert.Equal(7, SavedRun.Look(Path.Combine(disk.Path, "checkpoints")).Step);
+    }
+
+    [Fact]
+    public void A_read_only_disk_is_read_and_refused_for_writing()
+    {
+        using var disk = new SmallDisk(256);
+        var run = Path.Combine(disk.Path, "run");
+        var checkpoints = Path.Combine(run, "checkpoints");
+        Save(new(checkpoints, 3), 4);
+        File.WriteAllText(Path.Combine(run, "run.lock"), "");
+        disk.MakeReadOnly();
+        Assert.Equal(4, SavedRun.Look(checkpoints).Step);
+        var store = new CheckpointStore(checkpoints, 3);
+        Assert.StartsWith("The checkpoint of step 5 cannot be written: ", Assert.Throws<IOException>(() => store.Begin(5)).Message, StringComparison.Ordinal);
+        store.Abandon(5);
+        using var directory = new RunDirectory(run);
+        Assert.Matches("^job.directory: Read-only file system", Assert.Throws<BadInputException>(() => directory.Open("", "", 4)).Message);
+        Assert.Matches($"^{run} cannot be changed: Read-only file system", Assert.Throws<BadInputException>(directory.KeepRunsOut).Message);
+    }
+
+    private void Save(CheckpointStore store, long step) => Finish(store, step, store.Begin(step));
+
+    private void Finish(CheckpointStore store, long step, string partial)
+    {
+        var shard = Shard(partial);
+        Assert.EndsWith($"step-{step:D8}", store.Complete(Manifest(step, shard), warn: warnings.Add), StringComparison.Ordinal);
+    }
+
+    private static Shard Shard(string partial)
+    {
+        using var value = arange(256, float32);
+        var written = SafeTensorsWriter.Write(Path.Combine(partial, "a.safetensors"), [("a", value)]);
+        return new("a.safetensors", written.Bytes, written.Sha256, ["a"]);
+    }
+
+    private static Manifest Manifest(long step, Shard shard) =>
+        new(Pipeline.Runtime.Checkpoints.Manifest.CurrentFormat, step, 1, 1, "bytes", null, [], "", [shard]);
+
+    private static string[] NamesIn(string folder) => [.. Directory.EnumerateDirectories(folder).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+}
