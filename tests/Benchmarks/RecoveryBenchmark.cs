@@ -34,9 +34,11 @@ internal static class RecoveryBenchmark
             "train", job, "--processes", $"{stages}", "--set", $"parallel.stages={stages}", "--set", "recovery.spares=1", "--set", $"job.directory={folder}/run",
             "--set", "job.steps=1000000", .. overrides.SelectMany(value => new[] { "--set", value }),
         ];
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), .. arguments]) { RedirectStandardOutput = true })!;
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         process.OutputDataReceived += (_, _) => { };
+        process.ErrorDataReceived += (_, _) => { };   // nodes tell of each other
         process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
         var times = new List<double>();
         try
         {

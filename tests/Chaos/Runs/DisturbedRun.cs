@@ -57,7 +57,7 @@ internal sealed class DisturbedRun(DrawnRun run, References references)
             var kept = Directory.CreateDirectory(Path.Combine(keep, $"{run.Seed}-{run.Index}")).FullName;
             File.WriteAllText(Path.Combine(kept, "errors.txt"), errors);
             File.WriteAllText(Path.Combine(kept, "run.txt"), $"{run}\n{string.Join('\n', problems)}\n");
-            foreach (var file in Directory.EnumerateFiles(folder.File("run"), "*.jsonl").Append(folder.File("job.hocon")))
+            foreach (var file in Directory.EnumerateFiles(folder.Path, "*.jsonl", SearchOption.AllDirectories).Append(folder.File("job.hocon")))
             {
                 File.Copy(file, Path.Combine(kept, Path.GetFileName(file)), overwrite: true);
             }

@@ -93,9 +93,10 @@ internal sealed record DrawnRun(int Seed, int Index, ChaosJob Job, int Processes
             step = Math.Clamp((step + job.CheckpointEvery - 1) / job.CheckpointEvery, 1, most) * job.CheckpointEvery;
         }
 
+        // In the product's own order of keys, by which it tells that a fault has happened.
         var text = string.Create(CultureInfo.InvariantCulture, $"{kind.Split(' ')[0]} stage={random.Next(job.Stages)} step={step}")
-            + (phase.Length > 0 ? $" phase={phase}" : "")
             + (job.Replicas > 1 && phase != "checkpoint" && random.Next(2) == 1 ? " replica=1" : "")
+            + (phase.Length > 0 ? $" phase={phase}" : "")
             + (phase is "forward" or "backward" && random.Next(2) == 1 ? $" micro-batch={random.Next(job.MicroBatches)}" : "")
             + kind switch
             {
