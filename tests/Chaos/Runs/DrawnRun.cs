@@ -54,7 +54,7 @@ internal sealed record DrawnRun(int Seed, int Index, ChaosJob Job, int Processes
             var costs = kind is "kill" or "outside kill" or "outside end" or "outside freeze";
             kind = costs && expendable == 0 ? "drop" : kind;
             expendable -= costs && expendable > 0 ? 1 : 0;
-            faults.Add(Fault(random, kind, job, processes + spares, faults.Count == 0 ? null : faults[^1].Step));
+            faults.Add(Fault(random, kind, job, processes, spares, faults.Count == 0 ? null : faults[^1].Step));
         }
 
         return new(seed, index, job, processes, spares, faults);
@@ -66,14 +66,14 @@ internal sealed record DrawnRun(int Seed, int Index, ChaosJob Job, int Processes
         return Kinds.First(kind => (at -= kind.Weight) < 0).Kind;
     }
 
-    private static DrawnFault Fault(Random random, string kind, ChaosJob job, int processes, long? before)
+    private static DrawnFault Fault(Random random, string kind, ChaosJob job, int processes, int spares, long? before)
     {
         var step = Step(random, job, before);
         if (kind.StartsWith("outside", StringComparison.Ordinal))
         {
             var signal = new OutsideSignal(
                 kind switch { "outside kill" => "KILL", "outside end" => "TERM", _ => "STOP" },
-                random.Next(processes),
+                random.Next(processes + spares),
                 kind == "outside freeze" ? TimeSpan.FromSeconds(20) : null);
             return new(kind, "", Math.Min(step, job.Steps - 2), $"{signal.Name} to node process {signal.Process} after step {Math.Min(step, job.Steps - 2)}", signal);
         }
@@ -93,9 +93,12 @@ internal sealed record DrawnRun(int Seed, int Index, ChaosJob Job, int Processes
             step = Math.Clamp((step + job.CheckpointEvery - 1) / job.CheckpointEvery, 1, most) * job.CheckpointEvery;
         }
 
+        // Where neighbours share a process, frames of the last worker go to another one all the same.
+        var isLast = processes < job.Workers && (kind == "drop" || kind.StartsWith("corrupt", StringComparison.Ordinal));
+        var stage = isLast ? job.Stages - 1 : random.Next(job.Stages);
         // In the product's own order of keys, by which it tells that a fault has happened.
-        var text = string.Create(CultureInfo.InvariantCulture, $"{kind.Split(' ')[0]} stage={random.Next(job.Stages)} step={step}")
-            + (job.Replicas > 1 && phase != "checkpoint" && random.Next(2) == 1 ? " replica=1" : "")
+        var text = string.Create(CultureInfo.InvariantCulture, $"{kind.Split(' ')[0]} stage={stage} step={step}")
+            + (job.Replicas > 1 && phase != "checkpoint" && (isLast || random.Next(2) == 1) ? " replica=1" : "")
             + (phase.Length > 0 ? $" phase={phase}" : "")
             + (phase is "forward" or "backward" && random.Next(2) == 1 ? $" micro-batch={random.Next(job.MicroBatches)}" : "")
             + kind switch
