@@ -11,5 +11,7 @@ return await new RootCommand("Measures Pipeline against peers and limits, altern
     ScanBenchmark.Create(),
     RecomputeBenchmark.Create(),
     ProcessesBenchmark.Create(),
+    RecoveryBenchmark.Create(),
+    SafetyBenchmark.Create(),
     StateSpaceBenchmark.Create(),
 }.Parse(args).InvokeAsync();

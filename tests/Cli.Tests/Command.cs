@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 
 namespace Pipeline.Cli.Tests;
 
@@ -11,7 +12,7 @@ internal sealed class Command : IDisposable
 
     private readonly string mark = $"PIPELINE_TEST_{Guid.NewGuid():N}";
 
-    private Command(string folder, IEnumerable<string> prefix, IEnumerable<string> arguments)
+    private Command(string folder, IEnumerable<string> prefix, IEnumerable<string> arguments, Action<string>? onError = null)
     {
         string[] line = [.. prefix, "dotnet", Path.Combine(AppContext.BaseDirectory, "pipeline.dll"), .. arguments];
         var start = new ProcessStartInfo(line[0], line[1..])
@@ -22,13 +23,16 @@ internal sealed class Command : IDisposable
         };
         start.Environment.Add(mark, "");   // children inherit it
         process = Process.Start(start)!;
-        errors = process.StandardError.ReadToEndAsync();
+        errors = ReadErrorsAsync(onError);
     }
 
     /// <summary>The folder that holds Pipeline.sln.</summary>
     public static string Repository { get; } = FindRepository();
 
     public static Command Start(string folder, params IEnumerable<string> arguments) => new(folder, [], arguments);
+
+    /// <param name="onError">Told each line of standard error when it comes, on another thread.</param>
+    public static Command Start(string folder, Action<string> onError, IEnumerable<string> arguments) => new(folder, [], arguments, onError);
 
     /// <summary>The leader of a process group of its own, as a shell starts it in a terminal: a signal to the group reaches its children.</summary>
     public static Command StartGroup(string folder, params IEnumerable<string> arguments) => new(folder, ["setsid"], arguments);
@@ -38,6 +42,8 @@ internal sealed class Command : IDisposable
         new(folder, ["ip", "netns", "exec", networkNamespace], arguments);
 
     public int Id => process.Id;
+
+    public bool HasEnded => process.HasExited;
 
     /// <summary>Of the command and all that it started, those that are still there.</summary>
     public IReadOnlyList<int> Alive =>
@@ -64,7 +70,7 @@ internal sealed class Command : IDisposable
             }
         }
 
-        Assert.Fail($"The command ended before a line that begins with \"{beginning}\": {errors.Result}");
+        throw new InvalidOperationException($"The command ended before a line that begins with \"{beginning}\": {errors.Result}");
     }
 
     public string ReadLine() => process.StandardOutput.ReadLine() ?? throw new InvalidOperationException(errors.Result);
@@ -96,6 +102,18 @@ internal sealed class Command : IDisposable
         }
 
         process.Dispose();
+    }
+
+    private async Task<string> ReadErrorsAsync(Action<string>? onError)
+    {
+        var all = new StringBuilder();
+        while (await process.StandardError.ReadLineAsync() is { } line)
+        {
+            all.Append(line).Append('\n');
+            onError?.Invoke(line);
+        }
+
+        return all.ToString();
     }
 
     private bool HasMark(string id)

@@ -44,12 +44,18 @@ internal sealed class NodeProcesses : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await ending.CancelAsync();
-        foreach (var process in processes)
+        Process[] all;
+        lock (gate)   // one may just be starting
+        {
+            all = [.. processes];
+        }
+
+        foreach (var process in all)
         {
             process.StandardInput.Close();
         }
 
-        await Task.WhenAll(processes.Select(ReapAsync));
+        await Task.WhenAll(all.Select(ReapAsync));
         ending.Dispose();
     }
 
