@@ -16,9 +16,6 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 {
     private const int ClockProbes = 8;
 
-    /// <summary>So many losses without a new step committed between them end the run.</summary>
-    private const int MostLossesInARow = 5;
-
     /// <summary>A stage ends after the operator it is in.</summary>
     private static readonly TimeSpan PauseLimit = TimeSpan.FromSeconds(60);
 
@@ -36,10 +33,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private IReadOnlyList<Seat> seats = [];
     private EpochRun? epochRun;   // null between two
     private long epoch;
-    private long lostAt = -1;   // the newest step when the last loss came
-    private int lossesInARow;
-    private long reached;   // the newest step that was begun
-    private readonly HashSet<(int Worker, long Step)> failures = [];
+    private readonly Losses losses = new();
     private (long Since, string Reason)? recovering;
     private bool takesOver;   // until its first epoch
     private bool hasBegun;
@@ -152,7 +146,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private void TakeOver(TakenOver before)
     {
         (epoch, timeBefore, takesOver, recovering) = (before.Epoch, DateTimeOffset.UtcNow - before.Began, true, (Stopwatch.GetTimestamp(), before.Reason));
-        reached = recorder.LastStep + 1;   // the step under way had its faults
+        losses.Reach(recorder.LastStep + 1);   // the step under way had its faults
         if (CheckpointFolder.Finished(run.Plan.Directory.Checkpoints) is [var newest, ..])
         {
             run.Saved(newest.Step, newest.Path);
@@ -190,7 +184,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     /// <summary>Begins an epoch: whatever the processes are at counts no more.</summary>
     private void Pause()
     {
-        reached = Math.Max(reached, epochRun?.Step ?? 0);
+        losses.Reach(epochRun?.Step ?? 0);
         run.Plan.Directory.CheckOwner();   // who stood still must not go on by itself
         epochRun = null;
         epoch++;
@@ -223,7 +217,6 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         }
 
         Timers.Cancel("alone");
-
         var before = seats;
         seats = chosen;
         var point = RestorePoint.Of(run, members.All, seats);
@@ -242,7 +235,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     }
 
     /// <summary>Those that are still to happen. A step has its wrong numbers however often it is run, as it has its data.</summary>
-    private string[] Faults() => [.. run.Plan.Faults.Where(fault => fault.Step > reached || fault.Kind == FaultKind.Nan).Select(fault => fault.ToString())];
+    private string[] Faults() => [.. run.Plan.Faults.Where(fault => fault.Step > losses.Reached || fault.Kind == FaultKind.Nan).Select(fault => fault.ToString())];
 
     /// <summary>Nothing is left to go on in.</summary>
     private void AwaitAnother()
@@ -254,7 +247,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         else if (!Timers.IsTimerActive("alone"))
         {
             recorder.Event("warning", $"No process is left that the stages could go on in; the run waits {AloneLimit.TotalSeconds:F0} s for another one.");
-            Timers.StartSingleTimer("alone", AloneTooLong.Instance, AloneLimit);
+            Timers.StartSingleTimer("alone", new AloneTooLong(), AloneLimit);
             members.Seek(seats);
         }
     }
@@ -322,7 +315,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     {
         var sentence = $"{Capital(workers.NameOf(message.Worker))} failed while {message.Doing}: {message.Reason}";
         // What happens again at the same place will happen a third time; in one process, where nothing can be lost on its way, the second.
-        if (members.HasNoLines || !failures.Add((message.Worker, epochRun!.Step)))
+        if (members.HasNoLines || losses.FailsAgain(message.Worker, epochRun!.Step))
         {
             Fail(sentence);
         }
@@ -369,11 +362,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         }
 
         recorder.Event("fault", sentence);
-        lossesInARow = epochRun!.Step <= lostAt ? lossesInARow + 1 : 0;
-        lostAt = Math.Max(lostAt, epochRun.Step);
-        if (lossesInARow == MostLossesInARow)
+        if (losses.Count(epochRun!.Step) is { } hopeless)
         {
-            Fail($"The run has come to step {lostAt} {MostLossesInARow + 1} times and no further; the last time: {sentence} {run.LastCheckpointSentence}");
+            Fail($"{hopeless}; the last time: {sentence} {run.LastCheckpointSentence}");
             return;
         }
 
@@ -504,8 +495,5 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
     private sealed record PauseLate(long Epoch);
 
-    private sealed class AloneTooLong
-    {
-        public static readonly AloneTooLong Instance = new();
-    }
+    private sealed record AloneTooLong;
 }

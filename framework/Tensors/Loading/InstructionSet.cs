@@ -28,6 +28,7 @@ public static partial class InstructionSet
     {
         if (name == Automatic)
         {
+            Reproduce(Best);
             return Best;
         }
 
@@ -36,10 +37,26 @@ public static partial class InstructionSet
             throw new BadInputException($"instruction-set: this processor does not have {name}; it has {Best}.");
         }
 
+        Reproduce(name);
         Set("ATEN_CPU_CAPABILITY", name);
         Set("MKL_ENABLE_INSTRUCTIONS", name == Avx2Name ? "AVX2" : "AVX512");
         Set("ONEDNN_MAX_CPU_ISA", name == Avx2Name ? "AVX2" : "AVX512_CORE");
         return name;
+    }
+
+    /// <summary>By itself MKL chooses kernels by where a matrix happens to lie in memory too, and the last bits of a product in float64 differ from run to run
+    /// (its developer guide, "Getting Started with Conditional Numerical Reproducibility"). What the user has set stays.</summary>
+    private static void Reproduce(string name)
+    {
+        if (Environment.GetEnvironmentVariable("MKL_CBWR") is null)
+        {
+            Set("MKL_CBWR", name switch
+            {
+                Avx2Name => "AVX2,STRICT",
+                Avx512Name => "AVX512,STRICT",
+                _ => "COMPATIBLE",
+            });
+        }
     }
 
     /// <summary>.NET keeps a copy of the environment; native code reads the process's own.</summary>

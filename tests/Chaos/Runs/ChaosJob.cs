@@ -51,7 +51,7 @@ internal sealed record ChaosJob(string Name, int Stages, int Replicas, int Micro
             data       { {{data}} }
             batch      { sequences = {{sequences * replicas}}, micro-batches = {{microBatches * replicas}} }
             parallel   { stages = {{stages}}, replicas = {{replicas}}, schedule = {{schedule}}, split = even }
-            optimizer  { warmup-steps = 10, decay-steps = 100, {{optimizer}} }
+            optimizer  { {{(optimizer.Contains("lbfgs", StringComparison.Ordinal) ? "" : "warmup-steps = 10, decay-steps = 100, ")}}{{optimizer}} }
             precision  { parameters = {{precision}}, compute = {{precision}} }
             evaluation { every = 20, batches = 2 }
             checkpoint { every = {{checkpointEvery}}, keep = 3 }

@@ -1,0 +1,30 @@
+namespace Pipeline.Runtime.Coordination;
+
+/// <summary>What a run has lost so far, and whether it still gets anywhere.</summary>
+internal sealed class Losses
+{
+    /// <summary>So many without a new step committed between them end the run.</summary>
+    private const int MostInARow = 5;
+
+    private readonly HashSet<(int Worker, long Step)> failures = [];
+    private long lostAt = -1;   // the newest step when the last one came
+    private int inARow;
+
+    /// <summary>The newest step that was ever begun.</summary>
+    public long Reached { get; private set; }
+
+    public void Reach(long step) => Reached = Math.Max(Reached, step);
+
+    /// <summary>A stage has failed; true when it has failed at this step before.</summary>
+    public bool FailsAgain(int worker, long step) => !failures.Add((worker, step));
+
+    /// <summary>Something was lost.</summary>
+    /// <param name="step">That was under way.</param>
+    /// <returns>Why the run ends, without an end to the sentence; null while it is worth going on.</returns>
+    public string? Count(long step)
+    {
+        inARow = step <= lostAt ? inARow + 1 : 0;
+        lostAt = Math.Max(lostAt, step);
+        return inARow == MostInARow ? $"The run has come to step {lostAt} {MostInARow + 1} times and no further" : null;
+    }
+}
