@@ -26,7 +26,7 @@ public sealed class BadInputTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Theory]
-    [InlineData("", "Name a command: train, generate, evaluate, plan, schedule, simulate, bench, inspect, checkpoint, tokenize, import, export, verify, node, nodes, doctor or certificates; pipeline --help says more.")]
+    [InlineData("", "Name a command: train, attach, generate, evaluate, plan, schedule, simulate, bench, inspect, checkpoint, tokenize, import, export, verify, node, nodes, doctor or certificates; pipeline --help says more.")]
     [InlineData("tain job.hocon", "tain is not a command; did you mean train?")]
     [InlineData("train", "train: Required argument 'JOB' missing for command: 'train'.")]
     [InlineData("train job.hocon more", "train: more is one argument too many; pipeline train --help says what it takes.")]

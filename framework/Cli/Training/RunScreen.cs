@@ -59,6 +59,7 @@ internal sealed class RunScreen(bool json) : IRunScreen, IDisposable
             Line($"{char.ToUpperInvariant(summary.Outcome[0])}{summary.Outcome[1..]} after step {summary.Steps}: loss {RunView.Number(summary.FirstLoss)} to {RunView.Number(summary.FinalLoss)}"
                 + (summary.FinalValidationLoss is { } validation ? $", validation {RunView.Number(validation)}" : "")
                 + RunView.Quality(summary.FinalValidationAccuracy, summary.FinalValidationSequenceAccuracy, summary.FinalValidationRmse)
+                + (summary.SkippedSteps == 0 ? "" : $", {RunView.Skipped(summary.SkippedSteps)}")
                 + $", {RunView.Clock(TimeSpan.FromSeconds(summary.Seconds))}.");
         }
 

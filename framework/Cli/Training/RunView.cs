@@ -44,7 +44,7 @@ internal abstract class RunView(RunPlan plan, IAnsiConsole console) : IRunObserv
 
     public static string Number(double? value) => value is { } number ? LossText.Of(number) : "-";
 
-    protected static string Skipped(long steps) => $"{steps} step{(steps == 1 ? "" : "s")} skipped";
+    internal static string Skipped(long steps) => $"{steps} step{(steps == 1 ? "" : "s")} skipped";
 
     protected static string Percent(double share) => share.ToString("P0", CultureInfo.InvariantCulture).Replace(" ", "", StringComparison.Ordinal);
 

@@ -102,15 +102,15 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_step_that_is_written_again_keeps_what_was_there()
+    public void A_step_that_is_written_again_takes_the_place_of_the_same_and_keeps_what_was_damaged()
     {
         var store = new CheckpointStore(folder.Path, 1);
         Save(store, 4);
         Save(store, 4);
-        Assert.Equal(["step-00000004", "step-00000004.superseded"], Names);
+        Assert.Equal(["step-00000004"], Names);
         File.WriteAllText(folder.File("step-00000004/manifest.json"), "{}");
         Save(store, 4);
-        Assert.Equal(["step-00000004", "step-00000004.damaged", "step-00000004.superseded"], Names);
+        Assert.Equal(["step-00000004", "step-00000004.damaged"], Names);
         Assert.Equal(4, SavedRun.Look(folder.Path).Step);
     }
 
