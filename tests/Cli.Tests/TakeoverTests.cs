@@ -40,11 +40,12 @@ public sealed class TakeoverTests : IDisposable
     {
         var expected = Undisturbed();
         Start("alpha", "beta", "gamma");
+        var other = $"127.0.0.1:{Port(1)}";
         using var train = Command.Start(folder.Path, "train", "job.hocon", "--join", address);
         train.WaitFor("step ");
         nodes[0].Signal("KILL");
         var clock = Stopwatch.StartNew();
-        using var attached = Command.Start(folder.Path, "attach", "--join", $"127.0.0.1:{Port(1)}", "small", "--json");   // while there is no coordinator
+        using var attached = Command.Start(folder.Path, "attach", "--join", other, "small", "--json");   // while there is no coordinator
         WaitUntil(() => Happened("takeover"));
         Assert.True(clock.Elapsed < TakeoverLimit, $"It took {clock.Elapsed}.");
         TestContext.Current.SendDiagnosticMessage($"The coordinator was taken over after {clock.Elapsed}.");

@@ -151,7 +151,8 @@ internal sealed class RunsActor : ReceiveActor, IWithTimers, IWithStash
         var going = runs.FindAll(run => run.End is null);
         var found = message.Run is { } id
             ? runs.FindAll(run => run.Id == id)
-            : message.Name is not { } name ? going : Named(going, name) is [_, ..] some ? some : [.. Named(runs, name).TakeLast(1)];
+            : message.Name is not { } name ? going : Named(going, name) is [_, ..] some ? some
+            : [.. Named(runs.FindAll(run => run.Places is not null), name).TakeLast(1)];   // what was refused has never been one
         if (found is [var run])
         {
             Show(run);
