@@ -12,7 +12,7 @@ internal sealed class NodeProcesses : IAsyncDisposable
     private static readonly TimeSpan ReplacementDelay = TimeSpan.FromSeconds(2);
 
     /// <summary>What ends sooner will not do better the next time.</summary>
-    private static readonly TimeSpan ShortestLife = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ShortestLife = TimeSpan.FromSeconds(1);
 
     private readonly string join;
     private readonly IReadOnlyList<string> options;
