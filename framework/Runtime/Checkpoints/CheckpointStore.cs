@@ -97,6 +97,18 @@ public sealed class CheckpointStore(string directory, int keep)
         }
     }
 
+    /// <summary>A finished checkpoint is none any more, where it is there still.</summary>
+    public void Withdraw(long step)
+    {
+        lock (gate)
+        {
+            if (Path.Combine(directory, CheckpointName.Of(step)) is var path && Directory.Exists(path))
+            {
+                Remove(path);
+            }
+        }
+    }
+
     /// <summary>No checkpoint that was begun comes about, whoever writes at it: its folder loses its name first.</summary>
     public void AbandonAll()
     {

@@ -4,7 +4,7 @@ using Pipeline.Runtime.Runs;
 namespace Pipeline.Runtime.Cluster;
 
 /// <summary>A run that the runs actor has, from its submission until it is forgotten.</summary>
-internal sealed class HostedRun(SubmittedRun submitted) : IDisposable
+internal sealed class HostedRun(SubmittedRun submitted)
 {
     /// <summary>As many as a picture of the losses shows.</summary>
     public const int MostRecent = 60;
@@ -76,11 +76,5 @@ internal sealed class HostedRun(SubmittedRun submitted) : IDisposable
             Tell(new RunSteps(Id, [.. unsent]));
             unsent.Clear();
         }
-    }
-
-    public void Dispose()
-    {
-        Stop.Dispose();
-        Abandon.Dispose();
     }
 }

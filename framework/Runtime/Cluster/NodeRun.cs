@@ -35,7 +35,7 @@ internal sealed class NodeRun : IDisposable
             if (message.Devices.Count == 0)
             {
                 Data();
-                WarmUp.Run(At([0], 0, null));
+                WarmUp.Run(At([0], 0, null), new(message.Lends[0]));
             }
             else
             {

@@ -51,9 +51,7 @@ internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun su
     {
         software ??= node.Software;
         using var probe = new StorageProbe(plan.Directory.Root);
-        var kind = plan.Job.Device[0].Split(':')[0];
-        string[] lends =
-            [.. node.Devices.Where(device => device.Runs.Count == 0).Select(device => device.Name).Where(name => name.Split(':')[0] == kind)];
+        string[] lends = [.. Lent(node)];
         var message = new PrepareRun(submitted, number, probe.Path, devices, lends);
         return await AskAsync<IControlMessage>(system, address, message, PreparationLimit, node.Name, stop) switch
         {
@@ -71,7 +69,7 @@ internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun su
         foreach (var address in others)
         {
             var node = await AskAsync<NodeDescription>(system, address, new DescribeNode(), AnswerLimit, $"{address.Host}:{address.Port}", ended.Token);
-            if (node.Devices.All(device => device.Runs.Count == 0) && (software is null || node.Software.DifferenceTo(software) is null))
+            if (node.Devices.All(device => device.Runs.Count == 0) && Lent(node).Any() && (software is null || node.Software.DifferenceTo(software) is null))
             {
                 return await PrepareAsync(address, node, number, new Dictionary<int, string>(), ended.Token);
             }
@@ -118,6 +116,10 @@ internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun su
     /// <exception cref="IOException">The node does not answer.</exception>
     public static Task<IControlMessage> DescribeAsync(ActorSystem system, HeldRun held, TimeSpan limit, CancellationToken stop) =>
         AskAsync<IControlMessage>(system, held.Host.Path.Address, new DescribeRun(held.Run), limit, held.Node, stop);
+
+    /// <summary>Free devices of the job's kind.</summary>
+    private IEnumerable<string> Lent(NodeDescription node) => node.Devices.Where(device => device.Runs.Count == 0).Select(device => device.Name)
+        .Where(name => name.Split(':')[0] == plan.Job.Device[0].Split(':')[0]);
 
     private static Address[] Up(ActorSystem system) =>
     [

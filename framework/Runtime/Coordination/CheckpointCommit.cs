@@ -31,7 +31,7 @@ internal static class CheckpointCommit
         });
     }
 
-    /// <summary>Counts it, if the run has not gone back before its step meanwhile: then it comes again.</summary>
+    /// <summary>Counts it. If the run has gone back before its step meanwhile, it is removed, for the records do not reach it: it comes again.</summary>
     public static void Record(RunState run, CheckpointWritten message)
     {
         if (message.Problem is { } problem)
@@ -48,6 +48,10 @@ internal static class CheckpointCommit
         {
             run.Saved(message.Step, message.Path);
             run.Recorder.Event("checkpoint", $"Checkpoint of step {message.Step}.", path: message.Path);
+        }
+        else if (message.Path is not null)
+        {
+            run.Checkpoints.Withdraw(message.Step);
         }
     }
 

@@ -34,7 +34,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private EpochRun? epochRun;   // null between two
     private long epoch;
     private readonly Losses losses = new();
-    private (long Since, string Reason)? recovering;
+    private string? recovering;   // why an epoch begins that is not the first
     private bool takesOver;   // until its first epoch
     private bool hasBegun;
     private int refusedFrames;
@@ -145,7 +145,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     /// <summary>The run's records and checkpoints, and what its processes hold, are all that there is to know.</summary>
     private void TakeOver(TakenOver before)
     {
-        (epoch, timeBefore, takesOver, recovering) = (before.Epoch, DateTimeOffset.UtcNow - before.Began, true, (Stopwatch.GetTimestamp(), before.Reason));
+        (epoch, timeBefore, takesOver, recovering) = (before.Epoch, DateTimeOffset.UtcNow - before.Began, true, before.Reason);
         losses.Reach(recorder.LastStep + 1);   // the step under way had its faults
         if (CheckpointFolder.Finished(run.Plan.Directory.Checkpoints) is [var newest, ..])
         {
@@ -160,7 +160,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             return;
         }
 
-        if (hasBegun && epochRun is null)
+        if (ending is not null)
+        {
+            members.Find(message.Host)!.Tell(new EndStages(epoch), Self);   // too late
+        }
+        else if (hasBegun && epochRun is null)
         {
             Pause();   // with this one
         }
@@ -224,9 +228,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         run.Plan.Place([.. seats.Select(seat => members.Place(seat))]);
         run.Meter.Meet([.. seats.Select(seat => seat.Host)]);
         members.ReadClocks(ClockProbes, Self);
-        if (recovering is { } loss)
+        if (recovering is { } reason)
         {
-            recorder.Event(takesOver ? "takeover" : "recovery", Sentence(loss.Reason, point, before));
+            recorder.Event(takesOver ? "takeover" : "recovery", Sentence(reason, point, before));
         }
 
         epochRun = new(run, epoch, point.Step, message => members.TellAll(seats, message), members.All.Count > 1, this);
@@ -341,16 +345,15 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         members.Expel(host);
         var held = string.Join(", ", seats.Index().Where(seat => seat.Item.Host == host.Number).Select(seat => workers.NameOf(seat.Index)));
         var sentence = $"The node {host.Node} was lost{(held.Length > 0 ? $", and with it {held}" : "")}: {reason}";
-        if (epochRun is not null)
+        if (epochRun is not null && host.HasPart)
         {
             Recover(sentence);
+            return;
         }
-        else
-        {
-            recorder.Event("fault", sentence);
-            BeginWhenTied();
-            SeatWhenPaused();
-        }
+
+        recorder.Event("fault", sentence);
+        BeginWhenTied();
+        SeatWhenPaused();
     }
 
     /// <summary>Goes on from what is left.</summary>
@@ -368,7 +371,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             return;
         }
 
-        recovering = (Stopwatch.GetTimestamp(), "After a loss");
+        recovering = "After a loss";
         Pause();
     }
 
@@ -413,7 +416,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     /// <summary>At the end of the step under way, without losing one.</summary>
     private void Move(string reason)
     {
-        recovering = (Stopwatch.GetTimestamp(), reason);
+        recovering = reason;
         epochRun?.Suspend();
     }
 
@@ -470,9 +473,10 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         (ending, epochRun) = (Sender, null);
         epoch++;
         members.TellHosts(new EndStages(epoch), Self);
-        AnswerWhenEnded();
+        Ended(null);
     }
 
+    /// <param name="host">One that has ended; null where none has yet.</param>
     private void Ended(RunHost? host)
     {
         if (host is not null)
@@ -480,11 +484,6 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             members.Remove(host);
         }
 
-        AnswerWhenEnded();
-    }
-
-    private void AnswerWhenEnded()
-    {
         if (ending is not null && members.All.Count == 0)
         {
             ending.Tell(RunEnded.Instance);

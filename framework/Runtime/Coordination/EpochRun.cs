@@ -37,8 +37,6 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
     private long? saving;
     private long? snapshotting;
 
-    public long Epoch => epoch;
-
     /// <summary>The one under way, or the last.</summary>
     public long Step => step;
 
@@ -236,7 +234,7 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
             plan.Directory.CheckOwner();
             return run.Checkpoints.Begin(step);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is (IOException or UnauthorizedAccessException) and not RunTakenOverException)
         {
             events.NotSaved(step, FailureSentence.Of(failure));
             return null;

@@ -34,6 +34,9 @@ internal sealed class RunHost(PreparedHost prepared)
     /// <summary>What it can give, as it said when it last paused.</summary>
     public IReadOnlyList<HeldSnapshot> Held { get; set; } = [];
 
+    /// <summary>An epoch was begun with it.</summary>
+    public bool HasPart { get; set; }
+
     /// <summary>It has been told to pause and has not done so yet.</summary>
     public bool IsAwaited { get; set; }
 

@@ -124,6 +124,7 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
     {
         foreach (var host in all)
         {
+            host.HasPart |= message is StartStages;
             host.Tell(message, coordinator);
         }
     }

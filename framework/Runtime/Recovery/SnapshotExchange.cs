@@ -19,14 +19,15 @@ internal sealed class SnapshotExchange(StartStages start, RunProcess process, lo
     private readonly Dictionary<int, long> unacknowledged = [];   // the step of each worker's snapshot on its way
 
     /// <summary>Ends when all links are there, and all snapshots that workers of this process begin with.</summary>
-    public async Task OpenAsync(CancellationToken stop)
+    /// <param name="limit">For the links; a snapshot may take long, and whoever sends it is watched by its link.</param>
+    public async Task OpenAsync(CancellationToken limit, CancellationToken stop)
     {
         foreach (var worker in Moved(target: process.Number))
         {
             awaited.Add(worker, new(TaskCreationOptions.RunContinuationsAsynchronously));
         }
 
-        await Task.WhenAll([.. Targets().Select(target => DialAsync(target, stop)), .. Sources().Select(source => AcceptAsync(source, stop))]);
+        await Task.WhenAll([.. Targets().Select(target => DialAsync(target, limit)), .. Sources().Select(source => AcceptAsync(source, limit))]);
         foreach (var worker in Enumerable.Range(0, start.Seats.Count).Where(worker => start.Sources?[worker] == process.Number && !IsHere(worker)))
         {
             Send(process.Snapshots.Find(worker, start.Step) ?? throw new IOException($"the snapshot of step {start.Step} is not here"), start.Seats[worker].Host);

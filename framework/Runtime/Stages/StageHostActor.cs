@@ -38,7 +38,6 @@ internal sealed class StageHostActor : ReceiveActor
         Receive<StartStages>(Start);
         Receive<Linked>(StartWorkers);
         Receive<DescribeStages>(_ => Sender.Tell(new StagesDescribed([.. statuses.Select(entry => Describe(entry.Key, entry.Value))])));
-        Receive<ReadClock>(message => Sender.Tell(new ClockRead(message.Host, message.AskedAt, Stopwatch.GetTimestamp())));
         Receive<EndStages>(message => End(message.Epoch, Sender));
         Receive<StageQuiet>(_ => Quiet());
         Receive<Terminated>(Ended);
@@ -81,7 +80,7 @@ internal sealed class StageHostActor : ReceiveActor
             snapshots = new(message, process, setup.Plan.MostStateBytes, lost => process.Report(setup.Devices.Keys.FirstOrDefault(), lost));
         }
 
-        var linking = new CancellationTokenSource(LinkLimit);
+        var linking = new CancellationTokenSource();
         (stopLinking, isLinking) = (linking.Cancel, true);
         _ = LinkAsync(message, linking.Token).PipeTo(
             Self,
@@ -94,6 +93,8 @@ internal sealed class StageHostActor : ReceiveActor
     {
         var table = workers.Keys.ToDictionary(worker => worker, _ => new ITensorLink?[setup.Plan.Workers.Count]);
         var remote = new List<Task>();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(LinkLimit);
         foreach (var (low, high) in setup.Plan.Links())
         {
             // Workers of different replicas have only the ring in common.
@@ -104,13 +105,13 @@ internal sealed class StageHostActor : ReceiveActor
             }
             else if ((one ?? other) is { } here)
             {
-                remote.Add(LinkAsync(message, low, high, here, table, cancellation));
+                remote.Add(LinkAsync(message, low, high, here, table, limit.Token));
             }
         }
 
         try
         {
-            await Task.WhenAll(remote.Append(snapshots?.OpenAsync(cancellation) ?? Task.CompletedTask));
+            await Task.WhenAll(remote.Append(snapshots?.OpenAsync(limit.Token, cancellation) ?? Task.CompletedTask));
             return table;
         }
         catch

@@ -138,7 +138,7 @@ public sealed class SnapshotExchangeTests : IDisposable
             new(number, run, plane, stores[number], new Dictionary<int, IActorRef>(), (_, report) => reports.Add(report)),
             1L << 30,
             broken => lost.Enqueue(broken.What))).ToArray();
-        await Task.WhenAll(exchanges.Select(exchange => exchange.OpenAsync(limit.Token)));
+        await Task.WhenAll(exchanges.Select(exchange => exchange.OpenAsync(limit.Token, limit.Token)));
         return exchanges;
     }
 

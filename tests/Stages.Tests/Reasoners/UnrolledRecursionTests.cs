@@ -33,7 +33,8 @@ public class UnrolledRecursionTests
         var tolerance = settings is HrmSettings { Positions: "rotary" } or TrmSettings { Positions: "rotary", MlpT: false } ? 1e-4 : 1e-9;
         var model = new ReasonerModel(settings, ScalarType.Float64);
         using var carry = model.Carry(ScalarType.Float64);
-        var input = randint(0, ReasonerModel.Vocabulary, [3, Cells], ScalarType.Int64);
+        using var generator = new Generator(5);
+        var input = randint(0, ReasonerModel.Vocabulary, [3, Cells], ScalarType.Int64, generator: generator);
         var (targets, passes) = (Targets(settings, model.Values, input, carry), carry.Passes.ToArray());
         var plain = new PlainReasoner(settings, model.Values);
         var (loss, _, state) = plain.Step(input, targets, carry.State!, passes);
