@@ -11,7 +11,7 @@ internal static class CheckpointName
     /// <summary>Behind the name of one that a run passed over because it is damaged or incomplete.</summary>
     public const string Damaged = ".damaged";
 
-    /// <summary>Behind the name of a good one that its run no longer goes through: it went on from an earlier one, or wrote the step again.</summary>
+    /// <summary>Behind the name of a good one that its run no longer goes through: it went on from an earlier one.</summary>
     public const string Superseded = ".superseded";
 
     public const string Prefix = "step-";

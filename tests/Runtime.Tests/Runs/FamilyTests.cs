@@ -90,7 +90,7 @@ public class FamilyTests
 
         var summary = await run.RunAsync(
             [$"job.steps={Steps}", $"parallel={{split=even,{layout}}}", "optimizer.ema=0.9", "evaluation={every=2,batches=2}", .. SmallModel.DataOf(model), .. data, .. overrides]);
-        Assert.Equal(("completed", null), (summary.Outcome, summary.Failure));
+        Assert.True(summary.Outcome == "completed", summary.Failure);
         return [.. run.Steps.Select(step => (step.Loss, step.GradNorm, step.ValidationLoss))];
     }
 }
