@@ -9,7 +9,7 @@ namespace Pipeline.Cli.Training;
 internal abstract class RunView(RunPlan plan, IAnsiConsole console) : IRunObserver, IDisposable
 {
     private long began = Stopwatch.GetTimestamp();
-    private long firstStep = (plan.Resumed?.Manifest.Step ?? 0) + 1;
+    private long firstStep = (plan.Resumed?.Step ?? 0) + 1;
 
     protected RunPlan Plan => plan;
 

@@ -118,7 +118,8 @@ public sealed class ClusterRun : IDisposable
         var places = found.Seats.Select(seat => found.Hosts.FirstOrDefault(host => host.Number == seat.Host) is { } host
             ? new WorkerPlace(host.Node, host.Process, seat.Device)
             : new("?", 0, seat.Device));
-        plan.Place([.. places], NodeSoftware.OfThisProcess().InstructionSet);
+        plan.Place([.. places]);
+        plan.InstructionSet = NodeSoftware.OfThisProcess().InstructionSet;
         return new(
             system,
             plan,

@@ -23,7 +23,8 @@ internal sealed class NodeRun : IDisposable
     {
         this.message = message;
         seated = message.Devices;
-        plan = message.Submitted.Open(architectures).Stages;
+        var run = message.Submitted.Open(architectures);
+        plan = run.Stages;
         if (!File.Exists(message.Probe))
         {
             throw new BadInputException(
@@ -39,7 +40,7 @@ internal sealed class NodeRun : IDisposable
             }
             else
             {
-                At([.. message.Devices.Keys], 0, null);
+                At([.. message.Devices.Keys], run.Resumed?.Step ?? 0, run.Resumed?.Directory);
             }
         }
         catch

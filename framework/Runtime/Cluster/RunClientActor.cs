@@ -126,7 +126,7 @@ internal sealed class RunClientActor : ReceiveActor, IWithTimers
 
         (source, node, request.Node, request.Run, request.Submits) = (Sender, message.Node, message.Node, message.Run.Run, false);
         request.Probe?.Dispose();
-        request.Plan ??= message.Run.Open(architectures, onlyShows: true);
+        request.Plan ??= message.Run.Open(architectures);
         request.Plan.Place(message.Places);
         if (request.Detaches)
         {

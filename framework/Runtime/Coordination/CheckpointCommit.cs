@@ -17,11 +17,12 @@ internal static class CheckpointCommit
             {
                 if (problem is null)
                 {
+                    directory.FlushMetrics();
                     directory.CheckOwner();
                     return new CheckpointWritten(epoch, step, store.Complete(manifest, before, warnings.Add), null, warnings);
                 }
             }
-            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            catch (Exception failure)
             {
                 problem = FailureSentence.Of(failure);
             }

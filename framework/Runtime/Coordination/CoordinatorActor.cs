@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using System.Numerics;
 using Akka.Actor;
+using Pipeline.Core;
 using Pipeline.Core.Faults;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Faults;
@@ -19,6 +19,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     /// <summary>A stage ends after the operator it is in.</summary>
     private static readonly TimeSpan PauseLimit = TimeSpan.FromSeconds(60);
 
+    /// <summary>A process that reads its part of a large model has no end before.</summary>
+    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(10);
+
     /// <summary>Whoever starts processes anew has done so by then.</summary>
     private static readonly TimeSpan AloneLimit = TimeSpan.FromSeconds(60);
 
@@ -26,8 +29,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private readonly RunRecorder recorder;
     private readonly TaskCompletionSource<RunSummary> outcome;
     private readonly RunMembers members;
-    private readonly Workers workers;
-    private readonly StallWatch stallWatch;
+    private readonly RunEvents events;
     private readonly long runBegan = Stopwatch.GetTimestamp();
     private TimeSpan timeBefore;   // under other coordinators
     private IReadOnlyList<Seat> seats = [];
@@ -37,7 +39,6 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private string? recovering;   // why an epoch begins that is not the first
     private bool takesOver;   // until its first epoch
     private bool hasBegun;
-    private int refusedFrames;
     private IActorRef? ending;
 
     public CoordinatorActor(RunPlan plan, RunRecorder recorder, RunMembers members, TaskCompletionSource<RunSummary> outcome)
@@ -46,14 +47,13 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         this.recorder = recorder;
         this.outcome = outcome;
         this.members = members;
-        workers = plan.Stages.Workers;
-        stallWatch = new(workers);
-        epoch = plan.Resumed?.Manifest.Epoch ?? 0;
+        events = new(run);
+        epoch = plan.Resumed?.Epoch ?? 0;
 
         Receive<StartRun>(Start);
         Receive<HostTied>(Tied);
         Receive<StagesPaused>(message => message.Epoch == epoch, message => Paused(members.Find(message.Host), message.Held));
-        Receive<PauseLate>(message => message.Epoch == epoch && epochRun is null, _ => LoseSilent());
+        Receive<PauseLate>(message => message.Epoch == epoch && epochRun is null, message => LoseSilent(message.Limit));
         Receive<AloneTooLong>(_ => Fail(NothingLeft));
         Receive<StageStarted>(IsOfEpoch, Started);
         Receive<StepReady>(IsOfEpoch, message => epochRun!.Take(message));
@@ -62,18 +62,18 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         Receive<ShardSaved>(IsOfEpoch, message => epochRun!.Take(message));
         Receive<SnapshotKept>(IsOfEpoch, message => epochRun!.Take(message));
         Receive<StageFailed>(IsOfEpoch, Failed);
-        Receive<LinkLost>(IsOfEpoch, message => Recover($"{Capital(message.What)}: {message.Reason}"));
+        Receive<LinkLost>(IsOfEpoch, message => Recover(RunEvents.Lost(message)));
         Receive<CheckpointWritten>(Written);
-        Receive<FrameRefused>(Refused);
-        Receive<FaultFired>(message => recorder.Event("injected", $"{Capital(workers.NameOf(message.Worker))}: {message.Fault}, as --inject asks."));
-        Receive<StagesDescribed>(Described);
+        Receive<FrameRefused>(events.Refused);
+        Receive<FaultFired>(events.Injected);
+        Receive<StagesDescribed>(events.Described);
         Receive<ClockRead>(run.Meter.Answered);
         Receive<HostLost>(message => Lost(members.Find(message.Host), message.Reason));
         Receive<Terminated>(message => Lost(members.Find(message.ActorRef), "The cluster has removed it."));
         Receive<HostLeaves>(message => Leaves(members.Find(message.Host)));
         Receive<HostJoined>(Joined);
-        Receive<NodesChanged>(_ => members.Seek(seats));
-        Receive<StopRun>(_ => run.IsStopping = true);
+        Receive<NodesChanged>(_ => members.Seek(seats, IsPinned));
+        Receive<StopRun>(_ => Stop());
         Receive<LookForStall>(_ => LookForStall());
         Receive<EndRun>(_ => End());
         Receive<StagesEnded>(_ => Ended(members.Find(Sender)));
@@ -98,6 +98,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             outcome.TrySetException(taken);
             return true;
         }
+        catch (BadInputException nothingLeft)
+        {
+            Fail(nothingLeft.Message);
+            return true;
+        }
         catch (Exception failure)
         {
             Fail($"The coordinator failed: {FailureSentence.Of(failure)}");
@@ -118,7 +123,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         }
         else
         {
-            TellStart();
+            events.Start();
         }
 
         foreach (var host in message.Hosts)
@@ -130,23 +135,16 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         BeginWhenTied();
     }
 
-    private void TellStart()
-    {
-        var plan = run.Plan;
-        var resumed = plan.Resumed is null ? "" : $", continuing {plan.Resumed.Directory}";
-        var replicas = workers.Replicas == 1 ? "" : $" of each of {workers.Replicas} replicas";
-        recorder.Event("start", $"{plan.Job.Job.Name}: {plan.Partition.Model.ParameterCount:N0} parameters on {workers.Ranks} stages{replicas}{resumed}.");
-        foreach (var warning in plan.Warnings)
-        {
-            recorder.Event("warning", warning);
-        }
-    }
-
     /// <summary>The run's records and checkpoints, and what its processes hold, are all that there is to know.</summary>
     private void TakeOver(TakenOver before)
     {
         (epoch, timeBefore, takesOver, recovering) = (before.Epoch, DateTimeOffset.UtcNow - before.Began, true, before.Reason);
         losses.Reach(recorder.LastStep + 1);   // the step under way had its faults
+        foreach (var step in recorder.Steps)
+        {
+            run.Skipped.Add(step.Step, step.Skipped);
+        }
+
         if (CheckpointFolder.Finished(run.Plan.Directory.Checkpoints) is [var newest, ..])
         {
             run.Saved(newest.Step, newest.Path);
@@ -168,7 +166,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         {
             Pause();   // with this one
         }
-        else if (hasBegun && Seating.IsCrowded(seats))
+        else if (hasBegun && (IsCrowded || members.All.Count == 2))   // with a second one there are copies in memory
         {
             Move($"The node {members.Find(message.Host)!.Node} has joined");
         }
@@ -190,11 +188,23 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     {
         losses.Reach(epochRun?.Step ?? 0);
         run.Plan.Directory.CheckOwner();   // who stood still must not go on by itself
-        epochRun = null;
-        epoch++;
+        var limit = epochRun is { HasBegun: false } ? StartLimit : PauseLimit;
+        if (epochRun?.Unsaved is { } step)
+        {
+            CheckpointCommit.Warn(run, step, "its epoch ended before all stages had written their parts.");
+        }
+
+        EndEpoch();
         members.Pause(epoch, Self);
-        Timers.StartSingleTimer("pause", new PauseLate(epoch), PauseLimit);
+        Timers.StartSingleTimer("pause", new PauseLate(epoch, limit), limit);
         SeatWhenPaused();
+    }
+
+    /// <summary>What the stages still say of it counts no more.</summary>
+    private void EndEpoch()
+    {
+        epochRun?.Close();
+        (epochRun, epoch) = (null, epoch + 1);
     }
 
     private void Paused(RunHost? host, IReadOnlyList<Recovery.HeldSnapshot> held)
@@ -214,7 +224,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         }
 
         Timers.Cancel("pause");
-        if (Seating.Of(seats, members.Offers) is not { } chosen)
+        if (Seating.Of(seats, members.Offers, IsPinned) is not { } chosen)
         {
             AwaitAnother();
             return;
@@ -230,7 +240,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         members.ReadClocks(ClockProbes, Self);
         if (recovering is { } reason)
         {
-            recorder.Event(takesOver ? "takeover" : "recovery", Sentence(reason, point, before));
+            events.Epoch(takesOver ? "takeover" : "recovery", reason, epoch, point, seats.Index().Where(seat => seat.Item != before[seat.Index])
+                .Select(seat => (seat.Index, members.Place(seat.Item))));
+            (recovering, takesOver) = (null, false);
         }
 
         epochRun = new(run, epoch, point.Step, message => members.TellAll(seats, message), members.All.Count > 1, this);
@@ -252,18 +264,17 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         {
             recorder.Event("warning", $"No process is left that the stages could go on in; the run waits {AloneLimit.TotalSeconds:F0} s for another one.");
             Timers.StartSingleTimer("alone", new AloneTooLong(), AloneLimit);
-            members.Seek(seats);
+            members.Seek(seats, IsPinned);
         }
     }
 
     private string NothingLeft => $"No process is left that the stages could go on in. {run.LastCheckpointSentence}";
 
-    private string Sentence(string reason, RestorePoint point, IReadOnlyList<Seat> before)
-    {
-        var moved = seats.Index().Where(seat => before[seat.Index] != seat.Item)
-            .Select(seat => $"{workers.NameOf(seat.Index)} is on {members.Place(seat.Item).Node}/{seat.Item.Device} now");
-        return string.Join("; ", [$"{reason}: the run goes on after step {point.Step}, from {point.Origin}, in epoch {epoch}", .. moved]) + ".";
-    }
+    /// <summary>The job says where each worker is: none is moved from a place that is there.</summary>
+    private bool IsPinned => run.Plan.Job.Parallel.Placement is not null;
+
+    /// <summary>Workers share devices, and would not if there were more.</summary>
+    private bool IsCrowded => !IsPinned && Seating.IsCrowded(seats);
 
     private void Started(StageStarted message)
     {
@@ -277,14 +288,13 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
     void IEpochEvents.Started()
     {
-        foreach (var host in members.Leaving)
+        foreach (var host in members.Leaving.Where(host => seats.All(seat => seat.Host != host.Number)))
         {
             host.Tell(new EndStages(epoch), Self);
             members.Remove(host);
         }
 
-        (recovering, takesOver) = (null, false);
-        members.Seek(seats);
+        members.Seek(seats, IsPinned);
     }
 
     void IEpochEvents.Finished(string result)
@@ -317,9 +327,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
     private void Failed(StageFailed message)
     {
-        var sentence = $"{Capital(workers.NameOf(message.Worker))} failed while {message.Doing}: {message.Reason}";
-        // What happens again at the same place will happen a third time; in one process, where nothing can be lost on its way, the second.
-        if (members.HasNoLines || losses.FailsAgain(message.Worker, epochRun!.Step))
+        // What happens again at the same place may be the device's fault; what happens on another one too is not. In one process nothing is lost on its way.
+        var (sentence, times) = (events.Failed(message), losses.Fail(message.Worker, epochRun!.Step));
+        if (members.HasNoLines || times > 2 || (times == 2 && !members.Withdraw(seats[message.Worker])))
         {
             Fail(sentence);
         }
@@ -343,8 +353,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         }
 
         members.Expel(host);
-        var held = string.Join(", ", seats.Index().Where(seat => seat.Item.Host == host.Number).Select(seat => workers.NameOf(seat.Index)));
-        var sentence = $"The node {host.Node} was lost{(held.Length > 0 ? $", and with it {held}" : "")}: {reason}";
+        var sentence = events.Lost(host, seats.Index().Where(seat => seat.Item.Host == host.Number).Select(seat => seat.Index), reason);
         if (epochRun is not null && host.HasPart)
         {
             Recover(sentence);
@@ -375,12 +384,12 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         Pause();
     }
 
-    private void LoseSilent()
+    private void LoseSilent(TimeSpan limit)
     {
         foreach (var host in members.All.Where(host => host.IsAwaited).ToArray())
         {
-            members.Remove(host);
-            recorder.Event("fault", $"The node {host.Node} has not ended its stages within {PauseLimit.TotalSeconds:F0} s; the run goes on without it.");
+            members.Expel(host);
+            recorder.Event("fault", $"The node {host.Node} has not ended its stages within {limit.TotalSeconds:F0} s; the run goes on without it.");
         }
 
         SeatWhenPaused();
@@ -394,7 +403,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         }
 
         host.IsLeaving = true;
-        if (members.Offers.All(offer => offer.Devices.Count == 0))
+        if (members.AllLeave)
         {
             recorder.Event("warning", $"The node {host.Node} leaves, and no other is there: the run ends after this step.");
             run.IsStopping = true;
@@ -420,30 +429,22 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         epochRun?.Suspend();
     }
 
+    private void Stop()
+    {
+        run.IsStopping = true;
+        if (Timers.IsTimerActive("alone"))
+        {
+            Fail(NothingLeft);   // there is nobody who could write a checkpoint
+        }
+    }
+
     /// <summary>Asks the processes only when nothing has been reported for long: a stage inside an operator reads no mailbox, its host does.</summary>
     private void LookForStall()
     {
         if (epochRun is not null && Stopwatch.GetElapsedTime(epochRun.LastReport) > StallWatch.Shortest)
         {
-            stallWatch.Begin();
+            events.AskStages();
             members.TellHosts(new DescribeStages(), Self);
-        }
-    }
-
-    private void Described(StagesDescribed message)
-    {
-        if (stallWatch.Take(message.Workers, run.Meter.TypicalAction) is { } stall)
-        {
-            recorder.Event("warning", stall);
-        }
-    }
-
-    private void Refused(FrameRefused message)
-    {
-        refusedFrames++;
-        if (BitOperations.IsPow2(refusedFrames))   // a peer that sends many must not fill the records
-        {
-            recorder.Event("warning", $"{Capital(workers.NameOf(message.Worker))} refused a frame, the {refusedFrames}. of the run: {message.Reason}");
         }
     }
 
@@ -452,7 +453,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         // The outcome first: what failed may be the disk that the records go to.
         if (outcome.TrySetResult(Summarize("failed", sentence)))
         {
-            (epochRun, epoch) = (null, epoch + 1);   // what the stages still say counts no more
+            EndEpoch();
             try
             {
                 recorder.Event("fault", sentence);
@@ -470,8 +471,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
     private void End()
     {
-        (ending, epochRun) = (Sender, null);
-        epoch++;
+        ending = Sender;
+        EndEpoch();
         members.TellHosts(new EndStages(epoch), Self);
         Ended(null);
     }
@@ -490,9 +491,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         }
     }
 
-    private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
-
-    private sealed record PauseLate(long Epoch);
+    private sealed record PauseLate(long Epoch, TimeSpan Limit);
 
     private sealed record AloneTooLong;
 }

@@ -35,7 +35,14 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
     private bool isSuspended;
     private Action? afterCheckpoint;   // what waits for the one that is being written
     private long? saving;
+    private bool hasShards;   // of the checkpoint that is being written
     private long? snapshotting;
+
+    /// <summary>All stages have begun.</summary>
+    public bool HasBegun { get; private set; }
+
+    /// <summary>The checkpoint that the stages have not written all of yet; null where there is none.</summary>
+    public long? Unsaved => hasShards ? null : saving;
 
     /// <summary>The one under way, or the last.</summary>
     public long Step => step;
@@ -58,10 +65,19 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
     /// <summary>After the step under way its state is copied to two processes, and nothing more is begun: the stages can go on elsewhere.</summary>
     public void Suspend() => isSuspending = true;
 
+    /// <summary>The epoch is over, and what the stages have not written by now does not come about.</summary>
+    public void Close()
+    {
+        if (Unsaved is { } never)
+        {
+            run.Checkpoints.Abandon(never);
+        }
+    }
+
     /// <summary>The checkpoint that was being written is whole, or will not be.</summary>
     public void Written()
     {
-        saving = null;
+        (saving, hasShards) = (null, false);
         var next = afterCheckpoint;
         afterCheckpoint = null;
         next?.Invoke();
@@ -69,6 +85,7 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
 
     private void Begin()
     {
+        HasBegun = true;
         events.Started();
         if (step == 0 && plan.Job.Evaluation.BeforeFirstStep && !run.IsStopping)
         {
@@ -194,7 +211,7 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
 
     /// <summary>The state that an epoch begins with has lost its copies when it was moved; that of a run's beginning needs none.</summary>
     private bool SnapshotDue => keepsSnapshots && snapshotting is null && plan.Job.Recovery.SnapshotEvery is > 0 and var every
-        && (step == first ? step > (plan.Resumed?.Manifest.Step ?? 0) : step % every == 0 && !Ends);
+        && (step == first ? step > (plan.Resumed?.Step ?? 0) : step % every == 0 && !Ends);
 
     private void Evaluated(IReadOnlyList<EvaluationDone> reports)
     {
@@ -281,6 +298,7 @@ internal sealed class EpochRun(RunState run, long epoch, long began, Action<ICon
     private void Saved(IReadOnlyList<ShardSaved> shards)
     {
         var of = shards[0].Step;
+        hasShards = true;
         meter.Optimized(of, [.. shards.Select(shard => shard.Optimizer)]);
         events.ShardsSaved(of, [.. shards.Select(shard => shard.Shard).OfType<Shard>()], shards.Select(shard => shard.Problem).FirstOrDefault(problem => problem is not null));
     }

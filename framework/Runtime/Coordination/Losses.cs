@@ -6,7 +6,7 @@ internal sealed class Losses
     /// <summary>So many without a new step committed between them end the run.</summary>
     private const int MostInARow = 5;
 
-    private readonly HashSet<(int Worker, long Step)> failures = [];
+    private readonly Dictionary<(int Worker, long Step), int> failures = [];
     private long lostAt = -1;   // the newest step when the last one came
     private int inARow;
 
@@ -15,8 +15,9 @@ internal sealed class Losses
 
     public void Reach(long step) => Reached = Math.Max(Reached, step);
 
-    /// <summary>A stage has failed; true when it has failed at this step before.</summary>
-    public bool FailsAgain(int worker, long step) => !failures.Add((worker, step));
+    /// <summary>A stage has failed.</summary>
+    /// <returns>How often it has at this step.</returns>
+    public int Fail(int worker, long step) => failures[(worker, step)] = failures.GetValueOrDefault((worker, step)) + 1;
 
     /// <summary>Something was lost.</summary>
     /// <param name="step">That was under way.</param>

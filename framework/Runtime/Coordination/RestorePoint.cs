@@ -1,3 +1,4 @@
+using Pipeline.Core;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Stages;
 
@@ -18,25 +19,69 @@ internal sealed record RestorePoint(long Step, string? Checkpoint, IReadOnlyList
         var snapshot = hosts.SelectMany(host => host.Held).Select(held => held.Step).Distinct()
             .Where(step => step <= run.Recorder.LastStep && run.Remembers(step) && seats.Index().All(seat => hosts.Any(host => host.Holds(seat.Index, step))))
             .DefaultIfEmpty(-1).Max();
-        return snapshot >= Math.Max(run.LastSaved, 0)
+        var newest = snapshot >= Math.Max(run.LastSaved, 0) ? null : OnDisk(run);
+        return snapshot >= (newest?.Manifest.Step ?? 0)
             ? new(snapshot, null, [.. seats.Select((seat, worker) => Source(hosts, seat, worker, snapshot))], "the memory of its processes")
-            : OnDisk(run);
+            : newest is null ? new(0, null, null, "its beginning")
+            : new(newest.Manifest.Step, newest.Directory, null, newest.Directory);
     }
 
     private static int Source(IReadOnlyList<RunHost> hosts, Seat seat, int worker, long step) =>
         hosts.Where(host => host.Holds(worker, step)).MinBy(host => host.Number == seat.Host ? -1 : host.Number)!.Number;
 
-    private static RestorePoint OnDisk(RunState run)
+    /// <summary>The newest whole checkpoint. Those that are damaged, and those that the records do not reach, are set aside, and count no more.</summary>
+    /// <returns>Null where the run goes on from its beginning.</returns>
+    /// <exception cref="BadInputException">The run began with a checkpoint, and none is left.</exception>
+    private static Checkpoint? OnDisk(RunState run)
     {
-        if (run.Plan.Resumed is { } resumed && resumed.Directory == run.LastCheckpoint)
+        var resumed = run.Plan.Resumed;
+        var isVerified = resumed is not null && resumed.Directory == run.LastCheckpoint && resumed.Step == run.Recorder.LastStep;   // when the job was opened
+        var newest = isVerified ? Checkpoints.Checkpoint.OpenVerified(resumed!.Directory) : OwnNewest(run) ?? (resumed is null ? null : Open(resumed.Directory));
+        run.GoBack(newest);
+        return newest;
+    }
+
+    private static Checkpoint? OwnNewest(RunState run)
+    {
+        var passedOver = new List<string>();
+        SetAside(run, run.Recorder.LastStep, []);
+        var newest = CheckpointFolder.Newest(run.Plan.Directory.Checkpoints, (path, damage) =>
         {
-            return new(resumed.Manifest.Step, resumed.Directory, null, resumed.Directory);
+            passedOver.Add(path);
+            run.Recorder.Event("warning", $"A checkpoint was passed over: {damage}");
+        });
+        if (passedOver.Count > 0)
+        {
+            SetAside(run, newest?.Manifest.Step ?? -1, passedOver);
         }
 
-        var newest = run.LastCheckpoint is null ? null : CheckpointFolder.Newest(
-            run.Plan.Directory.Checkpoints, (_, damage) => run.Recorder.Event("warning", $"A checkpoint was passed over: {damage}"));
-        return newest is null
-            ? new(0, null, null, "its beginning")
-            : new(newest.Manifest.Step, newest.Directory, null, newest.Directory);
+        return newest;
+    }
+
+    private static void SetAside(RunState run, long step, IReadOnlyCollection<string> damaged)
+    {
+        try
+        {
+            foreach (var sentence in run.Checkpoints.SetAsideAfter(step, damaged))
+            {
+                run.Recorder.Event("warning", sentence);
+            }
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            run.Recorder.Event("warning", $"A checkpoint cannot be set aside: {failure.Message}");
+        }
+    }
+
+    private static Checkpoint Open(string directory)
+    {
+        try
+        {
+            return Checkpoints.Checkpoint.Open(directory);
+        }
+        catch (BadInputException damage)
+        {
+            throw new BadInputException($"No state is left that the run could go on from: {damage.Message}", damage);
+        }
     }
 }

@@ -26,7 +26,7 @@ internal sealed class RunHost(PreparedHost prepared)
     public PlaneAddress? Address => prepared.Address;
 
     /// <summary>What it lends to the run.</summary>
-    public IReadOnlyList<string> Devices => prepared.Devices;
+    public IReadOnlyList<string> Devices { get; private set; } = prepared.Devices;
 
     /// <summary>It is to end: no worker is placed on it any more.</summary>
     public bool IsLeaving { get; set; }
@@ -43,6 +43,15 @@ internal sealed class RunHost(PreparedHost prepared)
     public HostPlace Place => new(Number, Address, IsLeaving);
 
     public bool Holds(int worker, long step) => Held.Contains(new(worker, step));
+
+    /// <summary>One of its devices is not used any more.</summary>
+    /// <returns>It was used.</returns>
+    public bool Withdraw(string device)
+    {
+        var before = Devices.Count;
+        Devices = [.. Devices.Where(other => other != device)];
+        return Devices.Count < before;
+    }
 
     /// <summary>From here on messages go over a line.</summary>
     public void Tie(ControlLine made, ITensorLink opened) => (line, link) = (made, opened);

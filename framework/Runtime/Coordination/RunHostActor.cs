@@ -135,7 +135,7 @@ internal sealed class RunHostActor : ReceiveActor
         snapshots.ForgetAfter(message.Step);
         int[] here = [.. message.Seats.Index().Where(seat => seat.Item.Host == setup.Number).Select(seat => seat.Index)];
         var self = Self;
-        Task.Run(() => setup.Plan(here, message.Step, message.Checkpoint)).PipeTo(
+        Task.Run(() => setup.Plan(here, message.Step, here.Length == 0 ? null : message.Checkpoint)).PipeTo(
             self,
             success: plan => new Opened(message, plan, null),
             failure: failure => new Opened(message, null, FailureSentence.Of(failure)));

@@ -38,8 +38,11 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
     /// <summary>Some have not ended their stages yet.</summary>
     public bool AreAwaited => all.Any(host => host.IsAwaited);
 
-    /// <summary>What workers can be placed on: those first that have been there longest.</summary>
-    public IReadOnlyList<(int Number, IReadOnlyList<string> Devices)> Offers => [.. all.Select(host => (host.Number, host.IsLeaving ? [] : host.Devices))];
+    /// <summary>No process stays that workers could be placed on.</summary>
+    public bool AllLeave => all.TrueForAll(host => host.IsLeaving || host.Devices.Count == 0);
+
+    /// <summary>What workers can be placed on: those first that have been there longest. Where all leave they have the workers to the run's end.</summary>
+    public IReadOnlyList<(int Number, IReadOnlyList<string> Devices)> Offers => [.. all.Select(host => (host.Number, host.IsLeaving && !AllLeave ? [] : host.Devices))];
 
     public IReadOnlyList<RunHost> Leaving => [.. all.Where(host => host.IsLeaving)];
 
@@ -107,6 +110,10 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
         nodes?.Expel(host.Actor);
     }
 
+    /// <summary>No worker is placed there any more.</summary>
+    /// <returns>False where there is no other place.</returns>
+    public bool Withdraw(Seat seat) => Offers.Any(offer => offer.Devices.Any(device => new Seat(offer.Number, device) != seat)) && Find(seat.Host)!.Withdraw(seat.Device);
+
     /// <summary>There may be others some time.</summary>
     public bool CanGrow => nodes is not null;
 
@@ -151,10 +158,11 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
     public WorkerPlace Place(Seat seat) => Find(seat.Host) is { } host ? new(host.Node, host.Process, seat.Device) : new("?", 0, seat.Device);
 
     /// <summary>Looks for another process where workers share devices, or a spare is missing. <see cref="HostJoined"/> tells what came of it.</summary>
-    public void Seek(IReadOnlyList<Seat> seats)
+    /// <param name="isPinned">Workers that share a device are to.</param>
+    public void Seek(IReadOnlyList<Seat> seats, bool isPinned)
     {
         var idle = all.Concat(joining.Values).Count(host => seats.All(seat => seat.Host != host.Number));
-        if (nodes is null || isSeeking || joining.Count > 0 || (idle >= spares && !Seating.IsCrowded(seats)) || context is null)
+        if (nodes is null || isSeeking || joining.Count > 0 || (idle >= spares && (isPinned || !Seating.IsCrowded(seats))) || context is null)
         {
             return;
         }

@@ -9,8 +9,10 @@ internal static class Seating
     /// workers, of these the one whose worker is nearest in the pipeline. Devices that have become free take workers from the fullest.</summary>
     /// <param name="before">By worker; the process may be gone.</param>
     /// <param name="hosts">Those that go on, in the order in which they are to be used.</param>
+    /// <param name="isPinned">Workers may be meant to share devices: none is moved off one that is there.</param>
     /// <returns>Null where there is no device.</returns>
-    public static IReadOnlyList<Seat>? Of(IReadOnlyList<Seat> before, IReadOnlyList<(int Number, IReadOnlyList<string> Devices)> hosts)
+    public static IReadOnlyList<Seat>? Of(
+        IReadOnlyList<Seat> before, IReadOnlyList<(int Number, IReadOnlyList<string> Devices)> hosts, bool isPinned = false)
     {
         Seat[] devices = [.. hosts.SelectMany(host => host.Devices.Select(device => new Seat(host.Number, device)))];
         if (devices.Length == 0)
@@ -24,7 +26,7 @@ internal static class Seating
             after[worker] ??= devices.MinBy(device => (Load(device), Load(device) == 0 ? 0 : Distance(device, worker)));
         }
 
-        while (devices.FirstOrDefault(device => Load(device) == 0) is var free && Load(free) == 0 && devices.Contains(free)
+        while (!isPinned && devices.FirstOrDefault(device => Load(device) == 0) is var free && Load(free) == 0 && devices.Contains(free)
             && devices.MaxBy(Load) is var fullest && Load(fullest) > 1)
         {
             after[Array.FindLastIndex(after, seat => seat == fullest)] = free;

@@ -34,7 +34,7 @@ public static class HuggingFaceImport
         directory.Check(Path.Combine(source, HuggingFaceConfig.FileName));
         var job = JobOf(model, Path.GetFileName(source), output, precision);
         var text = SettingsWriter.Write(job);
-        directory.Open(text, null, null);
+        directory.Begin(text, null);
 
         var store = new CheckpointStore(directory.Checkpoints, job.Checkpoint.Keep);
         var folder = store.Begin(0);

@@ -31,7 +31,7 @@ internal sealed class VerificationRun : IDisposable
         };
         partition = new(definition, LayerSplit.Even(definition.Layers.Count, stageCount));
         var schedule = ScheduleCatalog.Create(job.Parallel.Schedule, stageCount, 1, 1);
-        var plan = new StagePlan(job, schedule, partition, new GivenTokens(dump.Ids, dump.Length), null);
+        var plan = new StagePlan(job, schedule, partition, new GivenTokens(dump.Ids, dump.Length));
         for (var stage = 0; stage < stageCount; stage++)
         {
             stages.Add(plan.CreateExecutor(stage, stage, CPU));

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Pipeline.Core;
 using Pipeline.Runtime.Checkpoints;
@@ -45,42 +47,60 @@ public sealed class RunDirectory : IDisposable
             throw new BadInputException($"job.directory: {Root} is a file; a folder is needed.");
         }
 
-        if (Directory.Exists(Root) && !File.Exists(Events) && HasEntries())
+        if (Directory.Exists(Root) && !File.Exists(Events) && !RunLock.Exists(Root) && HasEntries())
         {
             throw new BadInputException($"job.directory: {Root} is not a run directory (it has no events.jsonl); choose an empty or a new folder.");
         }
     }
 
-    /// <summary>Starts the records: an existing run is moved aside, or, on <paramref name="resumedStep"/>, taken up with the metrics
-    /// of later steps cut.</summary>
-    /// <exception cref="BadInputException">Another run has it, or it cannot be written.</exception>
+    /// <summary>Starts the records of a new run; one that is there is moved aside.</summary>
     /// <param name="job">The job file as resolved.</param>
     /// <param name="schedule">The schedule's rows; null where nothing is run yet.</param>
     /// <param name="run">The run's secret; none in a run of one process.</param>
+    /// <exception cref="BadInputException">Another run has it, or it cannot be written.</exception>
+    public void Begin(string job, string? schedule, Guid run = default) => Take(job, schedule, run, 0, MoveAside);
+
+    /// <summary>Takes up the records of the run that is there, behind a step: the metrics of later ones are cut, and checkpoints that the run does not go through any more
+    /// are set aside first.</summary>
+    /// <param name="job">The job file as resolved.</param>
+    /// <param name="schedule">The schedule's rows.</param>
+    /// <param name="damaged">Checkpoints that are known to be so, by path.</param>
+    /// <param name="run">The run's secret; none in a run of one process.</param>
     /// <param name="epoch">That the run goes on from.</param>
-    public void Open(string job, string? schedule, long? resumedStep, Guid run = default, long epoch = 0)
+    /// <returns>A sentence for each thing that the user should know.</returns>
+    /// <exception cref="BadInputException">Another run has it, or it cannot be written.</exception>
+    public IReadOnlyList<string> Continue(string job, string schedule, long step, IReadOnlyCollection<string> damaged, Guid run = default, long epoch = 0)
+    {
+        var sentences = new List<string>();
+        Take(job, schedule, run, epoch, () =>
+        {
+            sentences.AddRange(new CheckpointStore(Checkpoints, 1).SetAsideAfter(step, damaged));
+            if (CutMetrics(step) is var last && last < step)
+            {
+                sentences.Add(string.Create(CultureInfo.InvariantCulture, $"{Metrics} ends with step {last}: it has no line of the steps after that to {step}."));
+            }
+
+            CutEvents();
+        });
+        return sentences;
+    }
+
+    /// <param name="prepare">Does something about what is there, while no other run can have it.</param>
+    private void Take(string job, string? schedule, Guid run, long epoch, Action prepare)
     {
         try
         {
-            if (Directory.Exists(Root) && Directory.EnumerateFileSystemEntries(Root).Any())
+            if (Directory.Exists(Root) && HasEntries())
             {
-                RunLock.Take(Root, InUse).Dispose();
-            }
-
-            if (resumedStep is { } step)
-            {
-                CutMetrics(step);
-            }
-            else if (Directory.Exists(Root))
-            {
-                MoveAside();
+                held = RunLock.Take(Root, InUse);
+                prepare();
             }
 
             Directory.CreateDirectory(Checkpoints);
             DirectorySync.Flush(Root);
             DirectorySync.Flush(Path.GetDirectoryName(Root)!);
-            held = RunLock.Take(Root, InUse);
-            held.Own(run, epoch);
+            held ??= RunLock.Take(Root, InUse);
+            held.Own(run == default ? Guid.NewGuid() : run, epoch);
             File.WriteAllText(Job, job);
             if (schedule is not null)
             {
@@ -120,13 +140,7 @@ public sealed class RunDirectory : IDisposable
     {
         held = RunLock.TakeOver(Root, run, epoch);
         CutMetrics(long.MaxValue - 1);
-        if (File.Exists(Events))
-        {
-            var whole = File.ReadAllText(Events);
-            File.WriteAllText(Events + ".partial", whole[..(whole.LastIndexOf('\n') + 1)]);
-            File.Move(Events + ".partial", Events, overwrite: true);
-        }
-
+        CutEvents();
         new CheckpointStore(Checkpoints, 1).AbandonAll();
     }
 
@@ -150,30 +164,65 @@ public sealed class RunDirectory : IDisposable
 
     private bool Holds(string path) => path == Root || path.StartsWith(Root + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
+    /// <summary>With its lock, which is free then.</summary>
     private void MoveAside()
     {
-        if (Directory.EnumerateFileSystemEntries(Root).Any())
+        var number = 1;
+        while (Path.Exists($"{Root}.{number}"))
         {
-            var number = 1;
-            while (Path.Exists($"{Root}.{number}"))
-            {
-                number++;
-            }
-
-            Directory.Move(Root, $"{Root}.{number}");
+            number++;
         }
+
+        if (OperatingSystem.IsWindows())
+        {
+            held!.Dispose();   // which moves no folder with an open file
+        }
+
+        Directory.Move(Root, $"{Root}.{number}");
+        held!.Dispose();
+        held = null;
     }
 
     /// <summary>Leaves the metrics of no later step.</summary>
-    public void CutMetrics(long lastStep)
+    /// <returns>The last step that is left; 0 where none is.</returns>
+    public long CutMetrics(long lastStep)
     {
+        string[] kept = File.Exists(Metrics) ? [.. File.ReadLines(Metrics).TakeWhile(line => StepOf(line) <= lastStep)] : [];
         if (File.Exists(Metrics))
         {
-            var kept = File.ReadLines(Metrics).TakeWhile(line => StepOf(line) <= lastStep);
-            var rewritten = Metrics + ".partial";
-            File.WriteAllLines(rewritten, kept);
-            File.Move(rewritten, Metrics, overwrite: true);
+            Rewrite(Metrics, string.Concat(kept.Select(line => line + "\n")));
         }
+
+        return kept.Length == 0 ? 0 : StepOf(kept[^1]);
+    }
+
+    /// <summary>What a checkpoint is of must not be lost before it.</summary>
+    internal void FlushMetrics()
+    {
+        using var handle = File.OpenHandle(Metrics, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        RandomAccess.FlushToDisk(handle);
+    }
+
+    /// <summary>Leaves no half line of a writer that was killed, or had no space left.</summary>
+    private void CutEvents()
+    {
+        if (File.Exists(Events))
+        {
+            var written = File.ReadAllText(Events);
+            Rewrite(Events, written[..(written.LastIndexOf('\n') + 1)]);
+        }
+    }
+
+    /// <summary>As a new file, which whoever has the old one open does not write to.</summary>
+    private static void Rewrite(string path, string text)
+    {
+        using (var stream = new FileStream(path + ".partial", FileMode.Create))
+        {
+            stream.Write(Encoding.UTF8.GetBytes(text));
+            stream.Flush(flushToDisk: true);
+        }
+
+        File.Move(path + ".partial", path, overwrite: true);
     }
 
     /// <summary>The step of a line; a line cut short by a crash belongs to no step.</summary>

@@ -39,7 +39,7 @@ public sealed class RunPlan
     public Partition Partition => Stages.Partition;
 
     /// <summary>What the run continues from; null when it starts anew.</summary>
-    public Checkpoint? Resumed => Stages.Resumed;
+    public ResumedFrom? Resumed { get; init; }
 
     /// <summary>Where each worker runs; none before that is known.</summary>
     public IReadOnlyList<WorkerPlace> Places { get; private set; } = [];
@@ -57,7 +57,7 @@ public sealed class RunPlan
     public IReadOnlyCollection<string> PassedOver { get; init; } = [];
 
     /// <summary>Of libtorch's kernels, on all nodes of the run.</summary>
-    public string InstructionSet { get; private set; }
+    public string InstructionSet { get; internal set; }
 
     /// <summary>Where each worker runs and what it holds.</summary>
     public IReadOnlyList<StageSummary> Summaries => [.. Places.Select((place, worker) => Describe(worker, place))];
@@ -78,7 +78,7 @@ public sealed class RunPlan
         InstructionSet,
         Data.Folder,
         Data.Vocabulary,
-        Resumed?.Manifest.HuggingFace,
+        Resumed?.HuggingFace,
         Data.TokenizerFiles,
         optimizer);
 
@@ -88,28 +88,25 @@ public sealed class RunPlan
     /// <exception cref="BadInputException">Another run has it, or it cannot be written.</exception>
     internal void TakeDirectory(Guid run)
     {
-        var continued = Branches ? null : Resumed?.Manifest.Step;
-        Directory.Open(SettingsWriter.Write(Job), Schedule.ToCsv(), continued, run, Resumed?.Manifest.Epoch ?? 0);
-        try
+        var (job, schedule) = (SettingsWriter.Write(Job), Schedule.ToCsv());
+        if (Branches || Resumed is null)
         {
-            if (continued is { } step)
-            {
-                warnings.AddRange(new CheckpointStore(Directory.Checkpoints, Job.Checkpoint.Keep).SetAsideAfter(step, PassedOver));
-            }
+            Directory.Begin(job, schedule, run);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        else
         {
-            throw new BadInputException($"job.directory: {failure.Message}", failure);
+            warnings.AddRange(Directory.Continue(job, schedule, Resumed.Step, PassedOver, run, Resumed.Epoch));
         }
     }
 
-    /// <summary>It has been chosen where the workers run.</summary>
+    /// <summary>It has been chosen where the workers begin.</summary>
     /// <param name="instructionSet">Of the nodes.</param>
+    /// <exception cref="BadInputException">A fault that was asked for cannot be had there.</exception>
     internal void Place(IReadOnlyList<WorkerPlace> places, string instructionSet)
     {
         (Places, InstructionSet) = (places, instructionSet);
         FaultChecks.CheckWires(this);
-        if (Resumed?.Manifest.InstructionSet is { } then && then != InstructionSet)
+        if (Resumed?.InstructionSet is { } then && then != InstructionSet)
         {
             warnings.Add(
                 $"{Resumed.Directory} was trained with {then} and this run uses {InstructionSet}, so its losses can differ from the uninterrupted run's in the last "

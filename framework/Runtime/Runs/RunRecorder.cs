@@ -33,6 +33,9 @@ internal sealed class RunRecorder : IDisposable
         events = Append(directory.Events);
     }
 
+    /// <summary>All committed steps since the run began here, without their stages.</summary>
+    public IReadOnlyList<StepMetrics> Steps => steps;
+
     /// <summary>The last committed step.</summary>
     public long LastStep { get; private set; }
 
@@ -143,7 +146,7 @@ internal sealed class RunRecorder : IDisposable
             File.WriteAllText(directory.Summary, JsonSerializer.Serialize(summary, RunDirectory.Json) + "\n");
             return summary;
         }
-        catch (IOException failure)
+        catch (IOException failure) when (failure is not RunTakenOverException)
         {
             return summary with { Outcome = "failed", Failure = summary.Failure ?? $"The summary cannot be written: {failure.Message}" };
         }
@@ -166,7 +169,8 @@ internal sealed class RunRecorder : IDisposable
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture).Replace(" %", "%", StringComparison.Ordinal);
 
-    private static StreamWriter Append(string path) => new(path, append: true) { AutoFlush = true };
+    private static StreamWriter Append(string path) =>
+        new(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
 
     private double? Median(IEnumerable<double> values) => steps.Count == 0
         ? null

@@ -76,7 +76,7 @@ public sealed class TrainingPlan : IDisposable
         var split = LayerSplit.CountsOf(opened.Model.Layers.Count, Partition.Cuts).Select(count => count.ToString(CultureInfo.InvariantCulture));
         warnings.AddRange(FitRules.Warnings(Job, opened.Model, Samples));
         Job = Job with { Parallel = Job.Parallel with { Split = [.. split] } };
-        Stages = new(Job, Schedule, Partition, Samples, Resumed);
+        Stages = new(Job, Schedule, Partition, Samples);
         Run = new(
             Stages,
             Directory,
@@ -84,6 +84,7 @@ public sealed class TrainingPlan : IDisposable
             warnings,
             instructionSet)
         {
+            Resumed = Resumed is null ? null : ResumedFrom.Of(Resumed),
             Faults = faults,
             Branches = resumePoint?.Branches ?? false,
             PassedOver = resumePoint?.PassedOver ?? [],

@@ -63,7 +63,7 @@ public static class TrainingRun
 
         using var directory = plan.Directory;   // until the run has ended
         using var recorder = new RunRecorder(
-            plan.Directory, observer, plan.Resumed?.Manifest.Step ?? 0, start.TakenOver is not null, plan.Job.Optimizer.IsLbfgs ? null : new());   // a line search tries bad places
+            plan.Directory, observer, plan.Resumed?.Step ?? 0, start.TakenOver is not null, plan.Job.Optimizer.IsLbfgs ? null : new());   // a line search tries bad places
         var outcome = new TaskCompletionSource<RunSummary>(TaskCreationOptions.RunContinuationsAsynchronously);
         var coordinator = system.ActorOf(CoordinatorActor.Props(plan, recorder, members, outcome));
         coordinator.Tell(start);

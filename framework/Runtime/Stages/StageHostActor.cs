@@ -22,7 +22,8 @@ internal sealed class StageHostActor : ReceiveActor
     private readonly Dictionary<int, IActorRef> workers = [];
     private readonly Dictionary<int, IActorRef> rings = [];   // by worker; none where there is one replica
     private readonly Dictionary<int, StageStatus> statuses = [];
-    private int quiet;
+    private readonly HashSet<IActorRef> quiet = [];
+    private bool areEnded;   // have been told so
     private Action stopLinking = () => { };
     private bool isLinking;
     private IReadOnlyDictionary<int, ITensorLink?[]> links = new Dictionary<int, ITensorLink?[]>();
@@ -39,7 +40,11 @@ internal sealed class StageHostActor : ReceiveActor
         Receive<Linked>(StartWorkers);
         Receive<DescribeStages>(_ => Sender.Tell(new StagesDescribed([.. statuses.Select(entry => Describe(entry.Key, entry.Value))])));
         Receive<EndStages>(message => End(message.Epoch, Sender));
-        Receive<StageQuiet>(_ => Quiet());
+        Receive<StageQuiet>(_ =>
+        {
+            quiet.Add(Sender);
+            EndQuiet();
+        });
         Receive<Terminated>(Ended);
     }
 
@@ -197,11 +202,11 @@ internal sealed class StageHostActor : ReceiveActor
         StopWhenEmpty();
     }
 
-    private void Quiet()
+    private void EndQuiet()
     {
-        quiet++;
-        if (quiet == Actors.Count())
+        if (!areEnded && Actors.All(quiet.Contains))
         {
+            areEnded = true;
             Close(links.Values);
             foreach (var actor in Actors)
             {
@@ -218,6 +223,10 @@ internal sealed class StageHostActor : ReceiveActor
         if (ending is null)
         {
             ReportOf(worker)(new StageFailed(fence.Epoch, worker, statuses[worker].ToString(), "It ended unexpectedly."));
+        }
+        else
+        {
+            EndQuiet();
         }
 
         StopWhenEmpty();

@@ -9,8 +9,8 @@ namespace Pipeline.Runtime.Stages;
 /// <summary>What every process that holds stages of a run knows of it.</summary>
 /// <param name="Schedule">Of one replica.</param>
 /// <param name="Samples">Null on a process without a first or last stage: only these read data, unless all need the documents' borders.</param>
-/// <param name="Resumed">What the run continues from; null when it starts anew.</param>
-public sealed record StagePlan(JobFile Job, Schedule Schedule, Partition Partition, ISamples? Samples, Checkpoint? Resumed)
+/// <param name="Restored">What stages begin with; null where that is their initial state, or comes from elsewhere.</param>
+public sealed record StagePlan(JobFile Job, Schedule Schedule, Partition Partition, ISamples? Samples, Checkpoint? Restored = null)
 {
     /// <summary>What the summed loss of a whole step is divided by, where there are samples.</summary>
     public long LossDivisor => Partition.Model.Objective.IsPerSequence ? Job.Batch.Sequences : Samples!.TargetsPerStep(Job);
@@ -21,14 +21,23 @@ public sealed record StagePlan(JobFile Job, Schedule Schedule, Partition Partiti
     public Workers Workers => new(Schedule.Ranks.Count, Job.Parallel.Replicas);
 
     /// <summary>More than a worker's state can have, for whoever takes it from another process.</summary>
-    public long MostStateBytes => checked((Partition.Model.ParameterCount * sizeof(double) * (4 + Job.Optimizer.States)) + (1L << 30));
+    public long MostStateBytes
+    {
+        get
+        {
+            var model = Partition.Model.At(Job.Job.Steps);   // it may grow before the next epoch
+            var carried = (model.Carry?.Shape.Aggregate(1L, (product, size) => checked(product * size)) ?? 0) * Job.Batch.Sequences;
+            return checked(((model.Parameters.Sum(parameter => parameter.Elements) * (4 + Job.Optimizer.States)) + carried) * sizeof(double) + (1L << 30));
+        }
+    }
 
     /// <summary>The same run, to be begun behind a step: models that grow are as they are there.</summary>
     /// <param name="checkpoint">Of that step, verified; null where the state comes from elsewhere, or is the initial one.</param>
+    /// <exception cref="Pipeline.Core.BadInputException">The checkpoint is not here.</exception>
     public StagePlan At(long step, string? checkpoint) => this with
     {
         Partition = new(Partition.Model.At(step), Partition.Cuts),
-        Resumed = checkpoint is null ? null : checkpoint == Resumed?.Directory ? Resumed : Checkpoint.OpenVerified(checkpoint),
+        Restored = checkpoint is null ? null : Checkpoint.OpenVerified(checkpoint),
     };
 
     /// <summary>The pairs of workers that hand each other tensors, the lower number first: neighbours in the pipeline, the owner of a tied
@@ -60,7 +69,7 @@ public sealed record StagePlan(JobFile Job, Schedule Schedule, Partition Partiti
     {
         set_num_threads(Job.Parallel.ThreadsPerStage);   // holds for the calling thread
         var executor = new StageExecutor(this, stage, Workers.ReplicaOf(worker), device);
-        using var reader = Resumed?.Read();
+        using var reader = Restored?.Read();
         if (reader is not null)
         {
             executor.Restore(reader.ReadInto);

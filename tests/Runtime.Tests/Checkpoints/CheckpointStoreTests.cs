@@ -191,7 +191,7 @@ public sealed class CheckpointStoreTests : IDisposable
         Assert.StartsWith("The checkpoint of step 5 cannot be written: ", Assert.Throws<IOException>(() => store.Begin(5)).Message, StringComparison.Ordinal);
         store.Abandon(5);
         using var directory = new RunDirectory(run);
-        Assert.Matches("^job.directory: Read-only file system", Assert.Throws<BadInputException>(() => directory.Open("", "", 4)).Message);
+        Assert.Matches("^job.directory: Read-only file system", Assert.Throws<BadInputException>(() => directory.Continue("", "", 4, [])).Message);
         Assert.Matches($"^{run} cannot be changed: Read-only file system", Assert.Throws<BadInputException>(directory.KeepRunsOut).Message);
     }
 

@@ -28,4 +28,16 @@ public sealed class SubmittedRunTests : IDisposable
         Assert.Equal(plan.Directory.Root, there.Directory.Root);
         Assert.Equal(plan.Run.Manifest(3, 2, [], null) with { Data = [], Shards = [] }, there.Manifest(3, 2, [], null) with { Data = [], Shards = [] });
     }
+
+    /// <summary>Newer ones have taken its place when a node joins the run, or another has its coordinator.</summary>
+    [Fact]
+    public async Task A_run_that_was_resumed_needs_not_the_checkpoint_that_it_went_on_from()
+    {
+        await run.RunAsync("job.steps=4", "checkpoint.every=4");
+        using var plan = run.Plan(true);
+        var submitted = SubmittedRun.Of(Guid.NewGuid(), plan.Run);
+        Directory.Delete(Path.Combine(run.Directory, "checkpoints"), recursive: true);
+        Assert.Equal(plan.Run.Resumed, submitted.Open([new Gpt2()]).Resumed);
+        Assert.Equal(4, plan.Run.Resumed!.Step);
+    }
 }

@@ -20,6 +20,13 @@ public class SeatingTests
         Assert.Equal(Seats(0, 0, 5), Seating.Of(Seats(0, 0, 0), Hosts(0, 5)));
 
     [Fact]
+    public void Where_the_job_places_workers_none_is_moved_from_a_device_that_is_there()
+    {
+        Assert.Equal(Seats(0, 0, 1), Seating.Of(Seats(0, 0, 1), Hosts(0, 1, 5), isPinned: true));
+        Assert.Equal(Seats(0, 0, 5), Seating.Of(Seats(0, 0, 1), Hosts(0, 5), isPinned: true));
+    }
+
+    [Fact]
     public void All_that_is_left_is_shared() => Assert.Equal(Seats(4, 4, 4), Seating.Of(Seats(1, 2, 3), Hosts(4)));
 
     [Fact]

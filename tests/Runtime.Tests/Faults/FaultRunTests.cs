@@ -56,6 +56,16 @@ public class FaultRunTests
             Directory.EnumerateFiles(checkpoints, "*", SearchOption.AllDirectories), file => file.EndsWith(".partial", StringComparison.Ordinal));
     }
 
+    /// <summary>Also one whose last part comes when the run is over.</summary>
+    [Fact]
+    public async Task A_checkpoint_that_is_half_written_when_the_run_fails_leaves_nothing()
+    {
+        using var run = new TestRun { Inject = ["freeze stage=0 step=4 phase=checkpoint for=1500ms", "fail stage=1 step=5"] };
+        Assert.Equal("failed", (await run.RunAsync(Two)).Outcome);
+        Assert.Equal(2, run.Events.Count(happened => happened.Kind == "injected"));
+        Assert.Equal(["step-00000002"], Directory.EnumerateFileSystemEntries(Path.Combine(run.Directory, "checkpoints")).Select(Path.GetFileName));
+    }
+
     [Theory]
     [InlineData("drop stage=0 step=3", "stage 0 sends no other process anything; the run must be one of several processes, as with --processes 2")]
     [InlineData("corrupt stage=1 step=3 phase=backward", "stage 1 sends no other process anything; the run must be one of several processes, as with --processes 2")]

@@ -103,7 +103,7 @@ public class RecordsTests
     {
         using var run = new TestRun();
         string? sentence = null;
-        run.OnStep = step => sentence ??= Record.Exception(() => new RunDirectory(run.Directory).Open("", "", null))?.Message;
+        run.OnStep = step => sentence ??= Record.Exception(() => new RunDirectory(run.Directory).Begin("", ""))?.Message;
         await run.RunAsync("job.steps=2");
         Assert.Equal($"job.directory: {run.Directory} is in use by another run; choose another folder.", sentence);
     }

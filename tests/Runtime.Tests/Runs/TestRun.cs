@@ -89,6 +89,12 @@ internal sealed class TestRun : IDisposable
 
     public void Dispose() => folder.Dispose();
 
+    /// <summary>Fills <see cref="Steps"/> and <see cref="Events"/>.</summary>
+    public IRunObserver Watch() => new Observer(this);
+
+    /// <summary>As if the records had not come further.</summary>
+    public void Cut(long step) => new RunDirectory(Directory).CutMetrics(step);
+
     private sealed class Observer(TestRun run) : IRunObserver
     {
         public void Step(StepMetrics metrics)
