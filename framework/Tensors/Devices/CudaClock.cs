@@ -27,18 +27,14 @@ internal sealed class CudaClock : DeviceClock
 
     public override IReadOnlyList<long> Times(IReadOnlyList<long> marks)
     {
-        if (marks.Count > 0)
-        {
-            CudaRuntime.Wait(marks[^1]);
-        }
-
-        long[] times = [.. marks.Select(mark => baseTicks + (long)(CudaRuntime.Milliseconds(baseEvent, mark) * 1e-3 * Stopwatch.Frequency))];
-        foreach (var mark in marks.Append(baseEvent))
+        var (before, ticks) = (baseEvent, baseTicks);
+        Rebase();   // waits until the device has reached all of them, in whatever order they are given
+        long[] times = [.. marks.Select(mark => ticks + (long)(CudaRuntime.Milliseconds(before, mark) * 1e-3 * Stopwatch.Frequency))];
+        foreach (var mark in marks.Append(before))
         {
             spare.Push(mark);
         }
 
-        Rebase();
         return times;
     }
 
