@@ -117,6 +117,36 @@ public sealed class CheckpointCommandTests(CheckpointCommandTests.Trained traine
         Assert.Equal(3, whole.Length);
     }
 
+    /// <summary>This version cannot tell whether it is whole, which is what was asked for.</summary>
+    [Fact]
+    public void Verification_of_a_newer_format_fails()
+    {
+        File.WriteAllText(folder.File("run/checkpoints/step-00000012/manifest.json"), "{ \"format\": 99 }");
+        var (code, output, _) = Run("checkpoint verify run");
+        Assert.Equal(1, code);
+        Assert.StartsWith($"step-00000012: newer format: {folder.File("run/checkpoints/step-00000012/manifest.json")} has format 99, ", output, StringComparison.Ordinal);
+    }
+
+    /// <summary>A run directory may be called like a checkpoint, and what the user has put beside them is his.</summary>
+    [Theory]
+    [InlineData("step-size-study")]
+    [InlineData("step-5")]
+    public void A_run_with_the_name_of_a_step_is_listed_verified_pruned_and_resumed(string name)
+    {
+        Directory.Move(folder.File("run"), folder.File(name));
+        Trained.Copy(folder.File($"{name}/checkpoints/step-00000008"), folder.File($"{name}/checkpoints/step-00000090.best"));
+        Assert.Equal(3, Json($"checkpoint list {name} --json").GetProperty("checkpoints").GetArrayLength());
+        Assert.Equal(0, Run($"checkpoint verify {name}").Code);
+        Assert.Equal(0, Run($"checkpoint prune {name} --keep 1").Code);
+        Assert.Equal(
+            ["step-00000012", "step-00000090.best"],
+            Directory.EnumerateDirectories(folder.File($"{name}/checkpoints")).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
+        Assert.Equal(0, Run($"checkpoint verify {name}/checkpoints/step-00000090.best").Code);
+        var (code, output, errors) = Run($"train job.hocon --resume {name} --set job.steps=13");
+        Assert.True(code == 0, errors);
+        Assert.Contains("step 13/13", output, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(1, "step-00000012")]
     [InlineData(2, "step-00000008 step-00000012")]
@@ -198,7 +228,7 @@ public sealed class CheckpointCommandTests(CheckpointCommandTests.Trained traine
     [InlineData("train job.hocon --resume 9", "--resume 9: there is no checkpoint of step 9 in $/run/checkpoints; there are those of the steps 4, 8 and 12.")]
     [InlineData("train job.hocon --resume job.hocon", "--resume: job.hocon is a file; give latest, a step, a checkpoint's folder or a run directory.")]
     [InlineData("train job.hocon --resume nowhere", "--resume: there is no folder nowhere; give latest, a step, a checkpoint's folder or a run directory.")]
-    [InlineData("train job.hocon --resume empty", "--resume: there is no whole checkpoint in $/empty.")]
+    [InlineData("train job.hocon --resume empty", "--resume: there is no whole checkpoint in $/empty; name a run that has one, or start anew without --resume.")]
     [InlineData("train job.hocon --resume 8 --set job.steps=8", "--resume: $/run/checkpoints/step-00000008 is of step 8, and job.steps is 8; to go on, job.steps must be greater.")]
     [InlineData(
         "train job.hocon --resume 8 --set model.width=32",

@@ -12,13 +12,12 @@ internal static class CheckpointCommit
         var manifest = run.Plan.Manifest(step, epoch, shards, run.OptimizerAt(step)?.State);
         return Task.Run(() =>
         {
-            var warnings = new List<string>();
             try
             {
                 if (problem is null)
                 {
                     directory.CheckOwner();
-                    return new CheckpointWritten(epoch, step, store.Complete(manifest, before, warnings.Add), null, warnings);
+                    return new CheckpointWritten(epoch, step, store.Complete(manifest, before), null, store.Tidy());
                 }
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
@@ -27,7 +26,7 @@ internal static class CheckpointCommit
             }
 
             store.Abandon(step);
-            return new CheckpointWritten(epoch, step, null, problem, warnings);
+            return new CheckpointWritten(epoch, step, null, problem, []);
         });
     }
 

@@ -127,7 +127,7 @@ public sealed class RunDirectory : IDisposable
             File.Move(Events + ".partial", Events, overwrite: true);
         }
 
-        new CheckpointStore(Checkpoints, 1).AbandonAll();
+        CheckpointStore.AbandonAll(Checkpoints);
     }
 
     /// <summary>Before anything in the directory is replaced or named anew.</summary>
