@@ -23,7 +23,7 @@ public sealed class CheckpointCommandTests(CheckpointCommandTests.Trained traine
         foreach (var reason in new[]
         {
             "step-00000020.0123abcd.partial: partial: It was never finished: ",
-            "step-00000016.superseded: superseded: Its run went on from an earlier step, ",
+            "step-00000012.superseded: superseded: Its run went on from an earlier step, ",
             "step-00000014: newer format: ",
             "step-00000013: incomplete: It has no manifest.json, which is written last.",
             $"step-00000008: damaged: {folder.File("run/checkpoints/step-00000008/stage-0.safetensors")} has ",
@@ -48,11 +48,11 @@ public sealed class CheckpointCommandTests(CheckpointCommandTests.Trained traine
         var entries = list.GetProperty("checkpoints").EnumerateArray().ToArray();
         Assert.Equal(
             [
-                ("step-00000020.0123abcd.partial", "partial"), ("step-00000016.superseded", "superseded"), ("step-00000014", "newer format"), ("step-00000013", "incomplete"),
-                ("step-00000012", "whole"), ("step-00000008", "damaged"), ("step-00000004", "incomplete"),
+                ("step-00000020.0123abcd.partial", "partial"), ("step-00000014", "newer format"), ("step-00000013", "incomplete"),
+                ("step-00000012", "whole"), ("step-00000012.superseded", "superseded"), ("step-00000008", "damaged"), ("step-00000004", "incomplete"),
             ],
             entries.Select(entry => (entry.GetProperty("name").GetString()!, entry.GetProperty("state").GetString()!)));
-        var whole = entries[4];
+        var whole = entries[3];
         Assert.Equal(12, whole.GetProperty("step").GetInt64());
         Assert.Equal((84, 28), (whole.GetProperty("tensors").GetInt32(), whole.GetProperty("parameters").GetInt32()));
         Assert.Equal(new DirectoryInfo(folder.File("run/checkpoints/step-00000012")).EnumerateFiles().Sum(file => file.Length), whole.GetProperty("bytes").GetInt64());
@@ -108,7 +108,7 @@ public sealed class CheckpointCommandTests(CheckpointCommandTests.Trained traine
         var (code, output, errors) = Run("checkpoint prune run --keep 1 --dry-run");
         Assert.Equal((0, ""), (code, errors));
         Assert.Matches(
-            @"^Would remove step-00000020.0123abcd.partial, .*: partial\nWould remove step-00000016.superseded, .*: superseded\nWould remove step-00000013, .*: incomplete\n"
+            @"^Would remove step-00000020.0123abcd.partial, .*: partial\nWould remove step-00000013, .*: incomplete\nWould remove step-00000012.superseded, .*: superseded\n"
             + @"Would remove step-00000008, .*: damaged\nWould remove step-00000004, .*: incomplete\nWould remove 5 of 7, \d+ KiB\.\n$", output);
         Assert.Equal(all, Names);
         Assert.Equal(5, Json("checkpoint prune run --keep 1 --json").GetProperty("removed").GetArrayLength());
@@ -279,7 +279,7 @@ public sealed class CheckpointCommandTests(CheckpointCommandTests.Trained traine
         Directory.CreateDirectory(Path.Combine(checkpoints, "step-00000013"));
         Directory.CreateDirectory(Path.Combine(checkpoints, "step-00000014"));
         File.WriteAllText(Path.Combine(checkpoints, "step-00000014", "manifest.json"), "{ \"format\": 99 }");
-        Trained.Copy(Path.Combine(checkpoints, "step-00000012"), Path.Combine(checkpoints, "step-00000016.superseded"));
+        Trained.Copy(Path.Combine(checkpoints, "step-00000012"), Path.Combine(checkpoints, "step-00000012.superseded"));
         Directory.CreateDirectory(Path.Combine(checkpoints, "step-00000020.0123abcd.partial"));
     }
 
