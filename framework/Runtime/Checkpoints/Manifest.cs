@@ -127,8 +127,7 @@ public sealed record Manifest(
         }
         catch (JsonException failure)
         {
-            var reason = string.Concat(failure.Message.Select(letter => char.IsControl(letter) ? '?' : letter));   // it may quote the file
-            throw new BadInputException($"{path} cannot be read as a manifest, so it is damaged: {reason}", failure);
+            throw new BadInputException($"{path} cannot be read as a manifest, so it is damaged: {failure.Message}", failure);
         }
     }
 
