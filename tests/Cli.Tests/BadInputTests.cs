@@ -51,7 +51,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData(
         "train job.hocon --set job.directory=mine", "job.directory: $/mine is not a run directory (it has no events.jsonl); choose an empty or a new folder.")]
     [InlineData("train job.hocon --set device=cuda:7", "device is cuda:7, but libtorch finds no CUDA device here; pipeline doctor says what it finds.")]
-    [InlineData("train job.hocon --resume", "--resume: there is no whole checkpoint in $/run/checkpoints.")]
+    [InlineData("train job.hocon --resume", "--resume: there is no whole checkpoint in $/run/checkpoints; name a run that has one, or start anew without --resume.")]
     [InlineData("train job.hocon --processes 0", "--processes must be from 1 to 256, not 0.")]
     [InlineData("train job.hocon --processes 2 --join 127.0.0.1:1", "--processes makes a cluster of its own and --join uses another; give one of them.")]
     [InlineData(

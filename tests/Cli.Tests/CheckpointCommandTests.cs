@@ -23,7 +23,7 @@ public sealed class CheckpointCommandTests(CheckpointCommandTests.Trained traine
         foreach (var reason in new[]
         {
             "step-00000020.0123abcd.partial: partial: It was never finished: ",
-            "step-00000016.superseded: superseded: Its run went on from an earlier step, ",
+            "step-00000012.superseded: superseded: Its run went on from an earlier step, ",
             "step-00000014: newer format: ",
             "step-00000013: incomplete: It has no manifest.json, which is written last.",
             $"step-00000008: damaged: {folder.File("run/checkpoints/step-00000008/stage-0.safetensors")} has ",
@@ -48,11 +48,11 @@ public sealed class CheckpointCommandTests(CheckpointCommandTests.Trained traine
         var entries = list.GetProperty("checkpoints").EnumerateArray().ToArray();
         Assert.Equal(
             [
-                ("step-00000020.0123abcd.partial", "partial"), ("step-00000016.superseded", "superseded"), ("step-00000014", "newer format"), ("step-00000013", "incomplete"),
-                ("step-00000012", "whole"), ("step-00000008", "damaged"), ("step-00000004", "incomplete"),
+                ("step-00000020.0123abcd.partial", "partial"), ("step-00000014", "newer format"), ("step-00000013", "incomplete"),
+                ("step-00000012", "whole"), ("step-00000012.superseded", "superseded"), ("step-00000008", "damaged"), ("step-00000004", "incomplete"),
             ],
             entries.Select(entry => (entry.GetProperty("name").GetString()!, entry.GetProperty("state").GetString()!)));
-        var whole = entries[4];
+        var whole = entries[3];
         Assert.Equal(12, whole.GetProperty("step").GetInt64());
         Assert.Equal((84, 28), (whole.GetProperty("tensors").GetInt32(), whole.GetProperty("parameters").GetInt32()));
         Assert.Equal(new DirectoryInfo(folder.File("run/checkpoints/step-00000012")).EnumerateFiles().Sum(file => file.Length), whole.GetProperty("bytes").GetInt64());
@@ -108,13 +108,43 @@ public sealed class CheckpointCommandTests(CheckpointCommandTests.Trained traine
         var (code, output, errors) = Run("checkpoint prune run --keep 1 --dry-run");
         Assert.Equal((0, ""), (code, errors));
         Assert.Matches(
-            @"^Would remove step-00000020.0123abcd.partial, .*: partial\nWould remove step-00000016.superseded, .*: superseded\nWould remove step-00000013, .*: incomplete\n"
+            @"^Would remove step-00000020.0123abcd.partial, .*: partial\nWould remove step-00000013, .*: incomplete\nWould remove step-00000012.superseded, .*: superseded\n"
             + @"Would remove step-00000008, .*: damaged\nWould remove step-00000004, .*: incomplete\nWould remove 5 of 7, \d+ KiB\.\n$", output);
         Assert.Equal(all, Names);
         Assert.Equal(5, Json("checkpoint prune run --keep 1 --json").GetProperty("removed").GetArrayLength());
         Assert.Equal(["step-00000012", "step-00000014"], Names);
         Assert.StartsWith("There is nothing to remove in ", Run("checkpoint prune run --keep 1").Output, StringComparison.Ordinal);
         Assert.Equal(3, whole.Length);
+    }
+
+    /// <summary>This version cannot tell whether it is whole, which is what was asked for.</summary>
+    [Fact]
+    public void Verification_of_a_newer_format_fails()
+    {
+        File.WriteAllText(folder.File("run/checkpoints/step-00000012/manifest.json"), "{ \"format\": 99 }");
+        var (code, output, _) = Run("checkpoint verify run");
+        Assert.Equal(1, code);
+        Assert.StartsWith($"step-00000012: newer format: {folder.File("run/checkpoints/step-00000012/manifest.json")} has format 99, ", output, StringComparison.Ordinal);
+    }
+
+    /// <summary>A run directory may be called like a checkpoint, and what the user has put beside them is his.</summary>
+    [Theory]
+    [InlineData("step-size-study")]
+    [InlineData("step-5")]
+    public void A_run_with_the_name_of_a_step_is_listed_verified_pruned_and_resumed(string name)
+    {
+        Directory.Move(folder.File("run"), folder.File(name));
+        Trained.Copy(folder.File($"{name}/checkpoints/step-00000008"), folder.File($"{name}/checkpoints/step-00000090.best"));
+        Assert.Equal(3, Json($"checkpoint list {name} --json").GetProperty("checkpoints").GetArrayLength());
+        Assert.Equal(0, Run($"checkpoint verify {name}").Code);
+        Assert.Equal(0, Run($"checkpoint prune {name} --keep 1").Code);
+        Assert.Equal(
+            ["step-00000012", "step-00000090.best"],
+            Directory.EnumerateDirectories(folder.File($"{name}/checkpoints")).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
+        Assert.Equal(0, Run($"checkpoint verify {name}/checkpoints/step-00000090.best").Code);
+        var (code, output, errors) = Run($"train job.hocon --resume {name} --set job.steps=13");
+        Assert.True(code == 0, errors);
+        Assert.Contains("step 13/13", output, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -198,7 +228,7 @@ public sealed class CheckpointCommandTests(CheckpointCommandTests.Trained traine
     [InlineData("train job.hocon --resume 9", "--resume 9: there is no checkpoint of step 9 in $/run/checkpoints; there are those of the steps 4, 8 and 12.")]
     [InlineData("train job.hocon --resume job.hocon", "--resume: job.hocon is a file; give latest, a step, a checkpoint's folder or a run directory.")]
     [InlineData("train job.hocon --resume nowhere", "--resume: there is no folder nowhere; give latest, a step, a checkpoint's folder or a run directory.")]
-    [InlineData("train job.hocon --resume empty", "--resume: there is no whole checkpoint in $/empty.")]
+    [InlineData("train job.hocon --resume empty", "--resume: there is no whole checkpoint in $/empty; name a run that has one, or start anew without --resume.")]
     [InlineData("train job.hocon --resume 8 --set job.steps=8", "--resume: $/run/checkpoints/step-00000008 is of step 8, and job.steps is 8; to go on, job.steps must be greater.")]
     [InlineData(
         "train job.hocon --resume 8 --set model.width=32",
@@ -249,7 +279,7 @@ public sealed class CheckpointCommandTests(CheckpointCommandTests.Trained traine
         Directory.CreateDirectory(Path.Combine(checkpoints, "step-00000013"));
         Directory.CreateDirectory(Path.Combine(checkpoints, "step-00000014"));
         File.WriteAllText(Path.Combine(checkpoints, "step-00000014", "manifest.json"), "{ \"format\": 99 }");
-        Trained.Copy(Path.Combine(checkpoints, "step-00000012"), Path.Combine(checkpoints, "step-00000016.superseded"));
+        Trained.Copy(Path.Combine(checkpoints, "step-00000012"), Path.Combine(checkpoints, "step-00000012.superseded"));
         Directory.CreateDirectory(Path.Combine(checkpoints, "step-00000020.0123abcd.partial"));
     }
 

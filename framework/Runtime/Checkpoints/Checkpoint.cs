@@ -28,7 +28,8 @@ public sealed class Checkpoint
 
     public Manifest Manifest { get; }
 
-    /// <summary>Opens a checkpoint and verifies every file's size and hash, and that no piece of a tensor is missing.</summary>
+    /// <summary>Opens a checkpoint and verifies every file's size and hash, and that no piece of a tensor is missing before another: nothing but the
+    /// model tells how many elements it has, so that a last piece is missed when it is read.</summary>
     /// <exception cref="NewerFormatException">A newer version has written it.</exception>
     /// <exception cref="BadInputException">It is incomplete or damaged.</exception>
     public static Checkpoint Open(string directory)

@@ -18,24 +18,21 @@ public static class CheckpointFolder
         return Path.Combine(root, "checkpoints") is var below && Directory.Exists(below) ? below : root;
     }
 
-    /// <summary>Is a folder one checkpoint, whole or not?</summary>
-    public static bool IsCheckpoint(string path) =>
-        File.Exists(Path.Combine(path, Manifest.FileName)) || Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))).StartsWith(CheckpointName.Prefix, StringComparison.Ordinal);
+    /// <summary>Is a folder one checkpoint, whole or not? A run directory may be called like one.</summary>
+    public static bool IsCheckpoint(string path) => File.Exists(Path.Combine(path, Manifest.FileName))
+        || (CheckpointName.NamedStepOf(path) is not null && !Directory.Exists(Path.Combine(path, "checkpoints")));
 
     /// <summary>All that lies in the folder under a checkpoint's name, newest first, as far as sizes and manifests tell.</summary>
     /// <exception cref="BadInputException">The folder cannot be read.</exception>
     public static IReadOnlyList<CheckpointEntry> Entries(string folder) =>
-        [.. Folders(folder).Select(CheckpointEntry.Look).OrderByDescending(entry => entry.Name, StringComparer.Ordinal)];
+        [.. Folders(folder).Select(CheckpointEntry.Look).OrderByDescending(entry => entry.Step).ThenBy(entry => entry.Name, StringComparer.Ordinal)];
 
     /// <summary>Finished checkpoints in their places, newest first, whole or not; none where there is no folder.</summary>
     /// <exception cref="BadInputException">The folder cannot be read.</exception>
     public static IReadOnlyList<(long Step, string Path)> Finished(string folder) =>
     [
-        .. from path in Folders(folder)
-           let step = CheckpointName.StepOf(path)
-           where step is not null
-           orderby step descending
-           select (step.Value, path),
+        .. Folders(folder).Select(path => (Step: CheckpointName.StepOf(path), Path: path)).Where(found => found.Step is not null)
+            .OrderByDescending(found => found.Step).ThenBy(found => found.Path, StringComparer.Ordinal).Select(found => (found.Step!.Value, found.Path)),
     ];
 
     /// <summary>The newest whole checkpoint, all of whose files have been read; null when there is none.</summary>
@@ -63,7 +60,7 @@ public static class CheckpointFolder
     {
         try
         {
-            return Directory.Exists(folder) ? Directory.GetDirectories(folder, CheckpointName.Prefix + "*") : [];
+            return Directory.Exists(folder) ? [.. Directory.EnumerateDirectories(folder).Where(path => CheckpointName.NamedStepOf(path) is not null)] : [];
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

@@ -10,9 +10,10 @@ public sealed class CheckpointStore(string directory, int keep)
 {
     private readonly Lock gate = new();
     private readonly Dictionary<long, string> begun = [];   // the folders by step
+    private long last = long.MaxValue;   // the step that was completed last
 
     /// <summary>An empty folder for the shards of a new checkpoint. It has a name of its own: who comes late from an earlier attempt writes elsewhere.
-    /// What dead runs have left unfinished is removed.</summary>
+    /// What dead runs have left unfinished is removed, where it can be.</summary>
     /// <exception cref="IOException">It cannot be made; one sentence says why.</exception>
     public string Begin(long step)
     {
@@ -23,10 +24,10 @@ public sealed class CheckpointStore(string directory, int keep)
             {
                 foreach (var left in CheckpointFolder.Folders(directory).Where(CheckpointName.IsUnfinished).Except(begun.Values))
                 {
-                    Directory.Delete(left, recursive: true);
+                    TryRemove(left);
                 }
 
-                var partial = Path.Combine(directory, $"{CheckpointName.Of(step)}.{Guid.NewGuid().ToString("N")[..8]}{CheckpointName.Unfinished}");
+                var partial = Path.Combine(directory, CheckpointName.NewUnfinished(step));
                 Directory.CreateDirectory(partial);
                 return begun[step] = partial;
             }
@@ -37,12 +38,11 @@ public sealed class CheckpointStore(string directory, int keep)
         }
     }
 
-    /// <summary>Makes the checkpoint begun for this step visible, and removes the oldest beyond those to keep.</summary>
+    /// <summary>Makes the checkpoint begun for this step visible. One with the same shards that is there already stays, and is the new one.</summary>
     /// <param name="before">The checkpoint whose tokenizer's files the manifest names; null where they lie in the new one already, or there are none.</param>
-    /// <param name="warn">Told, in a sentence each, what could not be tidied up; the checkpoint is whole all the same.</param>
     /// <returns>The checkpoint's folder.</returns>
     /// <exception cref="IOException">It could not be finished, and is removed; one sentence says why. All others are as they were.</exception>
-    public string Complete(Manifest manifest, string? before = null, Action<string>? warn = null)
+    public string Complete(Manifest manifest, string? before = null)
     {
         lock (gate)
         {
@@ -62,9 +62,7 @@ public sealed class CheckpointStore(string directory, int keep)
 
                 manifest.Write(partial);
                 DirectorySync.Flush(partial);
-                Replace(path, partial);
-                begun.Remove(manifest.Step);
-                DirectorySync.Flush(directory);
+                Put(manifest, path);
             }
             catch (Exception failure) when (IsOfDisk(failure))
             {
@@ -72,8 +70,40 @@ public sealed class CheckpointStore(string directory, int keep)
                 throw Failed(manifest.Step, failure);
             }
 
-            Tidy(manifest.Step, warn ?? (_ => { }));
+            last = manifest.Step;
             return path;
+        }
+    }
+
+    /// <summary>Removes the oldest whole checkpoints beyond those to keep. Those of later steps than the last that was completed do not count: the run
+    /// has gone back before them.</summary>
+    /// <returns>A sentence for each that cannot be removed.</returns>
+    public IReadOnlyList<string> Tidy()
+    {
+        lock (gate)
+        {
+            var problems = new List<string>();
+            try
+            {
+                var whole = CheckpointFolder.Finished(directory).Where(entry => entry.Step <= last && CheckpointEntry.Look(entry.Path).State == CheckpointState.Whole);
+                foreach (var (step, old) in whole.Skip(keep).ToArray())
+                {
+                    try
+                    {
+                        Remove(old);
+                    }
+                    catch (Exception failure) when (IsOfDisk(failure))
+                    {
+                        problems.Add($"The checkpoint of step {step} is older than those to keep, but cannot be removed: {failure.Message}");
+                    }
+                }
+            }
+            catch (BadInputException unreadable)
+            {
+                problems.Add(unreadable.Message);
+            }
+
+            return problems;
         }
     }
 
@@ -83,16 +113,9 @@ public sealed class CheckpointStore(string directory, int keep)
     {
         lock (gate)
         {
-            if (begun.Remove(step, out var partial) && Directory.Exists(partial))
+            if (begun.Remove(step, out var folder))
             {
-                try
-                {
-                    Directory.Delete(partial, recursive: true);
-                }
-                catch (Exception failure) when (IsOfDisk(failure))
-                {
-                    // The disk may be what the checkpoint is given up for.
-                }
+                TryRemove(folder);
             }
         }
     }
@@ -109,21 +132,22 @@ public sealed class CheckpointStore(string directory, int keep)
         }
     }
 
-    /// <summary>No checkpoint that was begun comes about, whoever writes at it: its folder loses its name first.</summary>
-    public void AbandonAll()
+    /// <summary>No checkpoint that was begun in a folder comes about, whoever writes at it: it loses its name first.</summary>
+    public static void AbandonAll(string directory)
     {
-        foreach (var partial in Directory.Exists(directory) ? Directory.GetDirectories(directory).Where(CheckpointName.IsUnfinished) : [])
+        foreach (var partial in CheckpointFolder.Folders(directory).Where(CheckpointName.IsUnfinished))
         {
-            var stale = Path.Combine(directory, $".stale-{Guid.NewGuid():N}");
-            Directory.Move(partial, stale);
+            var renamed = Path.Combine(directory, CheckpointName.NewUnfinished(CheckpointName.NamedStepOf(partial)!.Value));
             try
             {
-                Directory.Delete(stale, recursive: true);
+                Directory.Move(partial, renamed);
             }
-            catch (IOException)
+            catch (Exception failure) when (IsOfDisk(failure))
             {
-                // Somebody has put another file there meanwhile.
+                continue;   // it has just become whole, or is not ours to touch
             }
+
+            TryRemove(renamed);   // what is left of it goes when the next one begins
         }
     }
 
@@ -131,7 +155,7 @@ public sealed class CheckpointStore(string directory, int keep)
     /// <param name="damaged">The paths of those that are known to be so, though sizes and manifests do not show it.</param>
     /// <returns>A sentence for each.</returns>
     /// <exception cref="IOException">One cannot be renamed.</exception>
-    public IReadOnlyList<string> SetAsideAfter(long step, IReadOnlyCollection<string> damaged)
+    public static IReadOnlyList<string> SetAsideAfter(string directory, long step, IReadOnlyCollection<string> damaged)
     {
         var sentences = new List<string>();
         foreach (var (later, path) in CheckpointFolder.Finished(directory).Where(entry => entry.Step > step))
@@ -149,49 +173,73 @@ public sealed class CheckpointStore(string directory, int keep)
         return sentences;
     }
 
-    /// <summary>Puts a finished one in its place. What had the place keeps it until the other is there, under another name.</summary>
-    private static void Replace(string path, string partial)
+    /// <summary>Puts a finished one in its place. Another that had the place keeps its files, under another name, until the new one is there and that is on the
+    /// disk. A crash between the two renames leaves the place empty.</summary>
+    private void Put(Manifest manifest, string path)
     {
-        var wasWhole = Directory.Exists(path) && CheckpointEntry.Look(path).State == CheckpointState.Whole;
-        var aside = Directory.Exists(path) ? CheckpointName.SetAside(path, wasWhole ? CheckpointName.Superseded : CheckpointName.Damaged) : null;
+        var was = Directory.Exists(path) ? Whole(path) : null;
+        if (was is not null && was.Manifest.Shards.Select(Content).SequenceEqual(manifest.Shards.Select(Content)))
+        {
+            Abandon(manifest.Step);   // the run has come to this step again, and it is the same
+            return;
+        }
+
+        var aside = Directory.Exists(path) ? CheckpointName.SetAside(path, was is null ? CheckpointName.Damaged : CheckpointName.Superseded) : null;
         try
         {
-            Directory.Move(partial, path);
+            Directory.Move(begun[manifest.Step], path);
+            begun[manifest.Step] = path;   // to be given up while this is not on the disk
+            DirectorySync.Flush(directory);
         }
         catch when (aside is not null)
         {
+            Abandon(manifest.Step);
             Directory.Move(aside, path);
             throw;
         }
 
-        if (wasWhole)
+        begun.Remove(manifest.Step);
+        if (was is not null)
         {
-            Remove(aside!);   // the run has come to this step again, and it is the same
+            TryRemove(aside!);
         }
     }
 
-    private void Tidy(long step, Action<string> warn)
+    private static Checkpoint? Whole(string path)
     {
         try
         {
-            SetAsideAfter(step, []);
-            var whole = CheckpointFolder.Finished(directory).Where(entry => CheckpointEntry.Look(entry.Path).State == CheckpointState.Whole);
-            foreach (var (_, old) in whole.Skip(keep))
-            {
-                Remove(old);
-            }
+            return Checkpoint.Open(path);
         }
-        catch (Exception failure) when (IsOfDisk(failure))
+        catch (BadInputException)
         {
-            warn($"The checkpoint of step {step} is whole, but older ones in {directory} cannot be removed: {failure.Message}");
+            return null;
         }
     }
 
-    /// <summary>The manifest first: one that is removed in part is no checkpoint.</summary>
+    private static (string File, long Bytes, string Sha256) Content(Shard shard) => (shard.File, shard.Bytes, shard.Sha256);
+
+    /// <summary>The manifest first: one that is removed in part is no checkpoint. Of a link, what it leads to stays.</summary>
     internal static void Remove(string checkpoint)
     {
-        File.Delete(Path.Combine(checkpoint, Manifest.FileName));
+        if (new DirectoryInfo(checkpoint).LinkTarget is null)
+        {
+            File.Delete(Path.Combine(checkpoint, Manifest.FileName));
+        }
+
         Directory.Delete(checkpoint, recursive: true);
+    }
+
+    private static void TryRemove(string checkpoint)
+    {
+        try
+        {
+            Remove(checkpoint);
+        }
+        catch (Exception failure) when (IsOfDisk(failure))
+        {
+            // The disk may be what it is removed for, or it is gone already.
+        }
     }
 
     private static bool IsOfDisk(Exception failure) => failure is IOException or UnauthorizedAccessException or BadInputException;

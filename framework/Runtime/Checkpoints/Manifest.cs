@@ -75,9 +75,15 @@ public sealed record Manifest(
     };
 
     /// <summary>Onto the disk, not only into the system's memory.</summary>
+    /// <exception cref="IOException">It cannot be written, or would be too long to be read again.</exception>
     public void Write(string directory)
     {
         var content = JsonSerializer.SerializeToUtf8Bytes(this, Options).AsSpan()[..^2];   // without the last brace and the line end before it
+        if (content.Length + Sum([]).Length > LargestFile)
+        {
+            throw new IOException($"{FileName} would be longer than {ByteSize.Format(LargestFile)}, which is the most that is read again.");
+        }
+
         using var stream = new FileStream(Path.Combine(directory, FileName), FileMode.CreateNew);
         stream.Write(content);
         stream.Write(Sum(content));
@@ -108,11 +114,16 @@ public sealed record Manifest(
                 throw new BadInputException($"{path} has format {format}; this version reads the formats 1 to {CurrentFormat}.");
             }
 
+            if (format > 1 && !IsWhole(bytes))
+            {
+                throw new BadInputException($"{path} does not have the SHA-256 that its last line tells: it is damaged.");
+            }
+
             var manifest = JsonSerializer.Deserialize<Manifest>(bytes, Options)!;
             manifest.Check(path);
-            return format == 1 || IsWhole(bytes)
+            return CheckpointName.NamedStepOf(directory) is not { } named || named == manifest.Step
                 ? manifest
-                : throw new BadInputException($"{path} does not have the SHA-256 that its last line tells: it is damaged.");
+                : throw new BadInputException($"{directory} is named for step {named}, but holds step {manifest.Step}; a copy must not have a checkpoint's name.");
         }
         catch (JsonException failure)
         {
@@ -122,6 +133,12 @@ public sealed record Manifest(
 
     private void Check(string path)
     {
+        IEnumerable<object?>[] lists = [Data, Shards, TokenizerFiles ?? [], HuggingFace?.Tensors ?? [], .. Shards.Select(shard => shard?.Tensors ?? [])];
+        if (lists.Any(list => list.Contains(null)))
+        {
+            throw new BadInputException($"{path} has a list with null in it.");
+        }
+
         if (Shards.Any(shard => !IsPlain(shard.File) || shard.File == FileName))
         {
             throw new BadInputException($"{path} names a shard that is not a plain file name.");
@@ -130,6 +147,12 @@ public sealed record Manifest(
         if ((TokenizerFiles ?? []).Any(file => !IsPlain(file.Path)))
         {
             throw new BadInputException($"{path} names a tokenizer's file that is not a plain file name.");
+        }
+
+        // As no writer allows them in a tensor's name.
+        if (Shards.Any(shard => shard.Tensors.Any(name => name.Any(char.IsControl))) || Tokenizer.Any(char.IsControl))
+        {
+            throw new BadInputException($"{path} has a control character in the name of a tensor or of the tokenizer.");
         }
 
         if (Shards.GroupBy(shard => shard.File, StringComparer.OrdinalIgnoreCase).FirstOrDefault(group => group.Skip(1).Any()) is { } twice)
@@ -144,7 +167,7 @@ public sealed record Manifest(
     }
 
     private static bool IsPlain(string name) =>
-        name is not ("" or "." or "..") && name.IndexOfAny(['/', '\\', ':', '\0']) < 0;
+        name is not ("" or "." or "..") && !name.Any(letter => letter is '/' or '\\' or ':' || char.IsControl(letter));
 
     private static bool IsWhole(ReadOnlySpan<byte> bytes)
     {

@@ -28,11 +28,15 @@ public static class TokenizerFiles
         [.. Names.Where(name => File.Exists(Path.Combine(from, name))).Select(name => Copy(from, to, name))];
 
     /// <summary>Copies a checkpoint's to another that is being written.</summary>
+    /// <exception cref="IOException">One is not what the manifest says.</exception>
     internal static void Carry(IReadOnlyList<DataFile> files, string from, string to)
     {
         foreach (var file in files)
         {
-            Copy(Path.Combine(from, Folder), Path.Combine(to, Folder), file.Path);
+            if (Copy(Path.Combine(from, Folder), Path.Combine(to, Folder), file.Path) != file)
+            {
+                throw new IOException($"{Path.Combine(from, Folder, file.Path)} does not have the SHA-256 of its manifest: it is damaged.");
+            }
         }
 
         if (files.Count > 0)

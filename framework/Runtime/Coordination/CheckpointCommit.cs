@@ -12,14 +12,13 @@ internal static class CheckpointCommit
         var manifest = run.Plan.Manifest(step, epoch, shards, run.OptimizerAt(step)?.State);
         return Task.Run(() =>
         {
-            var warnings = new List<string>();
             try
             {
                 if (problem is null)
                 {
                     directory.FlushMetrics();
                     directory.CheckOwner();
-                    return new CheckpointWritten(epoch, step, store.Complete(manifest, before, warnings.Add), null, warnings);
+                    return new CheckpointWritten(epoch, step, store.Complete(manifest, before), null);
                 }
             }
             catch (Exception failure)
@@ -28,31 +27,46 @@ internal static class CheckpointCommit
             }
 
             store.Abandon(step);
-            return new CheckpointWritten(epoch, step, null, problem, warnings);
+            return new CheckpointWritten(epoch, step, null, problem);
         });
     }
 
-    /// <summary>Counts it. If the run has gone back before its step meanwhile, it is removed, for the records do not reach it: it comes again.</summary>
-    public static void Record(RunState run, CheckpointWritten message)
+    /// <summary>Counts it, and then removes older ones. If the run has gone back before its step meanwhile, it is itself removed, for the records do not reach it: it
+    /// comes again.</summary>
+    public static Task<CheckpointTidied> RecordAsync(RunState run, CheckpointWritten message)
     {
         if (message.Problem is { } problem)
         {
             Warn(run, message.Step, problem);
         }
 
-        foreach (var warning in message.Warnings)
+        var counts = message.Path is not null && message.Step <= run.Recorder.LastStep;
+        if (counts)
         {
-            run.Recorder.Event("warning", warning);
-        }
-
-        if (message.Path is not null && message.Step <= run.Recorder.LastStep)
-        {
-            run.Saved(message.Step, message.Path);
+            run.Saved(message.Step, message.Path!);
             run.Recorder.Event("checkpoint", $"Checkpoint of step {message.Step}.", path: message.Path);
         }
-        else if (message.Path is not null)
+
+        var (directory, store) = (run.Plan.Directory, run.Checkpoints);
+        return Task.Run(() => new CheckpointTidied(message.Epoch, message.Path is null ? [] : Tidy()));
+
+        IReadOnlyList<string> Tidy()
         {
-            run.Checkpoints.Withdraw(message.Step);
+            try
+            {
+                directory.CheckOwner();
+                if (counts)
+                {
+                    return store.Tidy();
+                }
+
+                store.Withdraw(message.Step);
+                return [];
+            }
+            catch (Exception failure)
+            {
+                return [FailureSentence.Of(failure)];
+            }
         }
     }
 
@@ -65,5 +79,8 @@ internal static class CheckpointCommit
 }
 
 /// <param name="Path">Of the whole checkpoint; null where there is a problem.</param>
-/// <param name="Warnings">What could not be tidied up.</param>
-internal sealed record CheckpointWritten(long Epoch, long Step, string? Path, string? Problem, IReadOnlyList<string> Warnings);
+internal sealed record CheckpointWritten(long Epoch, long Step, string? Path, string? Problem);
+
+/// <summary>Nothing is left to do about a checkpoint that was written.</summary>
+/// <param name="Problems">A sentence for each that could not be done.</param>
+internal sealed record CheckpointTidied(long Epoch, IReadOnlyList<string> Problems);

@@ -63,7 +63,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         Receive<SnapshotKept>(IsOfEpoch, message => epochRun!.Take(message));
         Receive<StageFailed>(IsOfEpoch, Failed);
         Receive<LinkLost>(IsOfEpoch, message => Recover(RunEvents.Lost(message)));
-        Receive<CheckpointWritten>(Written);
+        Receive<CheckpointWritten>(message => CheckpointCommit.RecordAsync(run, message).PipeTo(Self));   // also of an epoch that is over
+        Receive<CheckpointTidied>(Tidied);
         Receive<FrameRefused>(events.Refused);
         Receive<FaultFired>(events.Injected);
         Receive<StagesDescribed>(events.Described);
@@ -315,10 +316,13 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     void IEpochEvents.ShardsSaved(long step, IReadOnlyList<Shard> shards, string? problem) =>
         CheckpointCommit.WriteAsync(run, epoch, step, shards, problem).PipeTo(Self);
 
-    /// <summary>A checkpoint that was complete when its epoch ended is one all the same.</summary>
-    private void Written(CheckpointWritten message)
+    private void Tidied(CheckpointTidied message)
     {
-        CheckpointCommit.Record(run, message);
+        foreach (var problem in message.Problems)
+        {
+            recorder.Event("warning", problem);
+        }
+
         if (message.Epoch == epoch)
         {
             epochRun?.Written();

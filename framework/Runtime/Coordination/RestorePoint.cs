@@ -62,7 +62,7 @@ internal sealed record RestorePoint(long Step, string? Checkpoint, IReadOnlyList
     {
         try
         {
-            foreach (var sentence in run.Checkpoints.SetAsideAfter(step, damaged))
+            foreach (var sentence in CheckpointStore.SetAsideAfter(run.Plan.Directory.Checkpoints, step, damaged))
             {
                 run.Recorder.Event("warning", sentence);
             }

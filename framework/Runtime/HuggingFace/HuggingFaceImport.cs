@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Pipeline.Core;
 using Pipeline.Core.Configuration;
+using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Runs;
@@ -36,26 +37,38 @@ public static class HuggingFaceImport
         var text = SettingsWriter.Write(job);
         directory.Begin(text, null);
 
-        var store = new CheckpointStore(directory.Checkpoints, job.Checkpoint.Keep);
-        var folder = store.Begin(0);
-        var shards = WriteShards(model, folder, Precision.Of(precision));
-        var tokenizer = TokenizerFiles.Copy(source, Path.Combine(folder, TokenizerFiles.Folder));
-        var checkpoint = store.Complete(new(
-            Manifest.CurrentFormat,
-            Step: 0,
-            Epoch: 0,
-            job.Job.Seed,
-            TokenizerFiles.HaveTokenizer(tokenizer) ? "files" : "none",
-            Characters: null,
-            Data: [],
-            text,
-            shards,
-            Vocabulary: job.Model.Vocabulary,
-            HuggingFace: new(model.ConfigText, model.Tensors),
-            TokenizerFiles: tokenizer.Count > 0 ? tokenizer : null));
+        var (checkpoint, tokenizer) = Save(model, source, job, text, new(directory.Checkpoints, job.Checkpoint.Keep));
         var happened = new RunEvent(DateTimeOffset.UtcNow, "import", 0, $"Imported from {source}.", Path: checkpoint);
         File.WriteAllText(directory.Events, JsonSerializer.Serialize(happened, RunDirectory.Json) + "\n");
         return new(model.Architecture.Name, model.Definition.ParameterCount, model.Tensors.Count, precision, directory.Root, checkpoint, [.. tokenizer.Select(file => file.Path)]);
+    }
+
+    private static (string Checkpoint, IReadOnlyList<DataFile> Tokenizer) Save(HuggingFaceModel model, string source, JobFile job, string text, CheckpointStore store)
+    {
+        try
+        {
+            var folder = store.Begin(0);
+            var shards = WriteShards(model, folder, Precision.Of(job.Precision.Parameters));
+            var tokenizer = TokenizerFiles.Copy(source, Path.Combine(folder, TokenizerFiles.Folder));
+            return (store.Complete(new(
+                Manifest.CurrentFormat,
+                Step: 0,
+                Epoch: 0,
+                job.Job.Seed,
+                TokenizerFiles.HaveTokenizer(tokenizer) ? "files" : "none",
+                Characters: null,
+                Data: [],
+                text,
+                shards,
+                Vocabulary: job.Model.Vocabulary,
+                HuggingFace: new(model.ConfigText, model.Tensors),
+                TokenizerFiles: tokenizer.Count > 0 ? tokenizer : null)), tokenizer);
+        }
+        catch
+        {
+            store.Abandon(0);
+            throw;
+        }
     }
 
     private static JobFile JobOf(HuggingFaceModel model, string name, string output, string precision) => model.Job with

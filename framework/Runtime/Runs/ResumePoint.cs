@@ -26,7 +26,7 @@ public sealed record ResumePoint(Checkpoint Checkpoint, bool Branches, IReadOnly
 
         if (long.TryParse(resume, NumberStyles.None, CultureInfo.InvariantCulture, out var step))
         {
-            return OfStep(step, resume, directory);
+            return OfStep(step, null, resume, directory);
         }
 
         if (!Directory.Exists(resume))
@@ -37,18 +37,18 @@ public sealed record ResumePoint(Checkpoint Checkpoint, bool Branches, IReadOnly
         }
 
         // The run that is moved aside must not be the one that a link leads to.
-        var path = Path.TrimEndingDirectorySeparator(new DirectoryInfo(resume).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(resume));
-        if (path == directory.Root || path == directory.Checkpoints)
+        var (path, root, checkpoints) = (WithoutLinks(resume), WithoutLinks(directory.Root), WithoutLinks(directory.Checkpoints));
+        if (path == root || path == checkpoints)
         {
             return Newest(directory.Checkpoints, branches: false);
         }
 
-        if (Path.GetDirectoryName(path) == directory.Checkpoints && CheckpointName.StepOf(path) is { } own)
+        if (Path.GetDirectoryName(path) == checkpoints && CheckpointName.StepOf(path) is { } own)
         {
-            return OfStep(own, resume, directory);
+            return OfStep(own, Path.GetFileName(path), resume, directory);
         }
 
-        if (path.StartsWith(directory.Root + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+        if (path.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal))
         {
             throw new BadInputException(
                 $"--resume: {resume} is not a checkpoint in its place, and lies in job.directory, which a new run would move aside; choose another job.directory to branch off from it.");
@@ -66,15 +66,16 @@ public sealed record ResumePoint(Checkpoint Checkpoint, bool Branches, IReadOnly
         {
             passedOver.Add(path);
             warnings.Add($"A checkpoint was passed over: {damage}");
-        }) ?? throw new BadInputException(string.Join(' ', [$"--resume: there is no whole checkpoint in {folder}.", .. warnings]));
+        }) ?? throw new BadInputException(string.Join(' ', [$"--resume: there is no whole checkpoint in {folder}; name a run that has one, or start anew without --resume.", .. warnings]));
         return new(newest, branches, passedOver, warnings);
     }
 
-    private static ResumePoint OfStep(long step, string resume, RunDirectory directory)
+    /// <param name="name">Of the folder; null for any of the step.</param>
+    private static ResumePoint OfStep(long step, string? name, string resume, RunDirectory directory)
     {
         var finished = CheckpointFolder.Finished(directory.Checkpoints);
         var others = Others([.. finished.Select(entry => entry.Step).Where(other => other != step).Order()]);
-        var path = finished.FirstOrDefault(entry => entry.Step == step).Path
+        var path = finished.FirstOrDefault(entry => entry.Step == step && (name is null || Path.GetFileName(entry.Path) == name)).Path
             ?? throw new BadInputException($"--resume {resume}: there is no checkpoint of step {step} in {directory.Checkpoints}; {others}.");
         return new(Open(path, $"; {others}"), false, [], []);
     }
@@ -89,6 +90,19 @@ public sealed record ResumePoint(Checkpoint Checkpoint, bool Branches, IReadOnly
         {
             throw new BadInputException($"--resume: {damage.Message.TrimEnd('.')}{others}.", damage);
         }
+    }
+
+    /// <summary>A path that has no link in it, neither at its end nor before; as it is where nothing is there.</summary>
+    private static string WithoutLinks(string path)
+    {
+        var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (!Directory.Exists(full) || Path.GetDirectoryName(full) is not { } parent)
+        {
+            return full;
+        }
+
+        var here = Path.Combine(WithoutLinks(parent), Path.GetFileName(full));
+        return new DirectoryInfo(here).ResolveLinkTarget(returnFinalTarget: false) is { } target ? WithoutLinks(target.FullName) : here;
     }
 
     private static string Others(IReadOnlyList<long> steps) => steps switch

@@ -1,5 +1,6 @@
 using Pipeline.Core;
 using Pipeline.Core.Configuration;
+using Pipeline.Core.Data;
 using Pipeline.Core.Jobs;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Jobs;
@@ -68,10 +69,18 @@ internal static class ResumeRules
             throw Changed("data", "kind", then.Data.Kind, opened.Job.Data.Kind, checkpoint);
         }
 
-        if (!manifest.Data.SequenceEqual(opened.Data.Files) || manifest.Characters != opened.Data.Characters)
+        var (before, after) = (manifest.Data, opened.Data.Files);
+        if (!before.Select(Content).SequenceEqual(after.Select(Content)) || manifest.Characters != opened.Data.Characters)
         {
-            var changed = manifest.Data.Except(opened.Data.Files).FirstOrDefault() ?? opened.Data.Files.Except(manifest.Data).FirstOrDefault();
-            var which = changed is null ? "" : $" ({changed.Path} has changed, or is in only one of the two)";
+            var first = before.Zip(after).TakeWhile(pair => Content(pair.First) == Content(pair.Second)).Count();
+            var which = (before.ElementAtOrDefault(first), after.ElementAtOrDefault(first)) switch
+            {
+                (null, null) => "",
+                (null, { } more) => $" ({Shown(more)} is new)",
+                ({ } less, null) => $" ({Shown(less)} is missing)",
+                ({ } was, { } @is) when was.Path == @is.Path => $" ({Shown(@is)} has changed)",
+                ({ } was, { } @is) => $" ({Shown(@is)} has the place of {Shown(was)}, and other content)",
+            };
             throw new BadInputException($"--resume: the data are not those of {checkpoint}{which}.");
         }
 
@@ -80,6 +89,11 @@ internal static class ResumeRules
             throw new BadInputException($"--resume: the tokenizer is {opened.Data.Tokenizer}, and {checkpoint} was trained with {manifest.Tokenizer}.");
         }
     }
+
+    /// <summary>Where a file lies is free.</summary>
+    private static (long Bytes, string Sha256) Content(DataFile file) => (file.Bytes, file.Sha256);
+
+    private static string Shown(DataFile file) => file.Path.Any(char.IsControl) ? QuotedText.Of(file.Path) : file.Path;
 
     /// <summary>An imported model has seen no data: what follows is free, and so is what the model does in training alone.</summary>
     private static void CheckImport(JobFile then, JobFile now, string checkpoint)
@@ -105,7 +119,7 @@ internal static class ResumeRules
         }
     }
 
-    /// <summary>Files and tokenizer are compared by their content.</summary>
+    /// <summary>Files, in their order, and tokenizer are compared by their content.</summary>
     private static DataSettings Kept(DataSettings data) => data is TextDataSettings text ? text with { Files = [], Tokenizer = "", Cache = null } : data;
 
     /// <summary>With those of sections in it, after the section's name and a dot.</summary>

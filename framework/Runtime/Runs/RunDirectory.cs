@@ -74,7 +74,7 @@ public sealed class RunDirectory : IDisposable
         var sentences = new List<string>();
         Take(job, schedule, run, epoch, () =>
         {
-            sentences.AddRange(new CheckpointStore(Checkpoints, 1).SetAsideAfter(step, damaged));
+            sentences.AddRange(CheckpointStore.SetAsideAfter(Checkpoints, step, damaged));
             if (CutMetrics(step) is var last && last < step)
             {
                 sentences.Add(string.Create(CultureInfo.InvariantCulture, $"{Metrics} ends with step {last}: it has no line of the steps after that to {step}."));
@@ -141,7 +141,7 @@ public sealed class RunDirectory : IDisposable
         held = RunLock.TakeOver(Root, run, epoch);
         CutMetrics(long.MaxValue - 1);
         CutEvents();
-        new CheckpointStore(Checkpoints, 1).AbandonAll();
+        CheckpointStore.AbandonAll(Checkpoints);
     }
 
     /// <summary>Before anything in the directory is replaced or named anew.</summary>

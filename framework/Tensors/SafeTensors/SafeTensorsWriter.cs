@@ -47,17 +47,25 @@ public static class SafeTensorsWriter
         }
         catch (Exception problem)
         {
-            if (File.Exists(aside))
-            {
-                File.Delete(aside);
-            }
-
+            TryDelete(aside);
             if (problem is IOException or UnauthorizedAccessException)
             {
                 throw new BadInputException($"'{path}' cannot be written: {problem.Message.TrimEnd('.')}.", problem);
             }
 
             throw;
+        }
+    }
+
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // What it is deleted for is the failure to be told.
         }
     }
 

@@ -94,9 +94,9 @@ public sealed class CheckpointStoreTests : IDisposable
                 "The checkpoint of step 3 is now step-00000003.damaged: the run goes on from step 1.",
                 "The checkpoint of step 2 is now step-00000002.superseded: the run goes on from step 1.",
             ],
-            store.SetAsideAfter(1, [folder.File("step-00000004")]));
+            CheckpointStore.SetAsideAfter(folder.Path, 1, [folder.File("step-00000004")]));
         Save(store, 2);
-        store.SetAsideAfter(1, []);
+        CheckpointStore.SetAsideAfter(folder.Path, 1, []);
         Assert.Equal(["step-00000001", "step-00000002.superseded", "step-00000002.superseded.1", "step-00000003.damaged", "step-00000004.damaged"], Names);
         Assert.Equal(CheckpointState.Superseded, CheckpointEntry.Look(folder.File("step-00000002.superseded.1")).State);
     }
@@ -154,7 +154,144 @@ public sealed class CheckpointStoreTests : IDisposable
         using var disk = new SmallDisk(64, folder.File("step-00000004/mount"));
         Save(store, 5);
         Assert.Equal(5, SavedRun.Look(folder.Path).Step);
-        Assert.StartsWith($"The checkpoint of step 5 is whole, but older ones in {folder.Path} cannot be removed: ", Assert.Single(warnings), StringComparison.Ordinal);
+        Assert.StartsWith("The checkpoint of step 4 is older than those to keep, but cannot be removed: ", Assert.Single(warnings), StringComparison.Ordinal);
+    }
+
+    /// <summary>A checkpoint may be withdrawn before it counts: none has gone for it.</summary>
+    [Fact]
+    public void Older_ones_stay_until_the_store_is_tidied()
+    {
+        var store = new CheckpointStore(folder.Path, 1);
+        Save(store, 4);
+        store.Complete(Manifest(5, Shard(store.Begin(5))));
+        Assert.Equal(["step-00000004", "step-00000005"], Names);
+        store.Withdraw(5);
+        store.Withdraw(77);
+        Assert.Equal(["step-00000004"], Names);
+        Save(store, 6);
+        Assert.Equal(["step-00000006"], Names);
+    }
+
+    /// <summary>The run has gone back before one that is damaged, though its size does not show it; or another coordinator has written it.</summary>
+    [Fact]
+    public void Later_ones_neither_count_nor_get_another_name()
+    {
+        Save(new(folder.Path, 9), 12);
+        Flip("step-00000012/a.safetensors");
+        var store = new CheckpointStore(folder.Path, 1);
+        Save(store, 8);
+        Assert.Equal(["step-00000008", "step-00000012"], Names);
+        Save(store, 9);
+        Assert.Equal(["step-00000009", "step-00000012"], Names);
+    }
+
+    [Fact]
+    public void The_same_that_is_written_again_is_not_put_in_the_place()
+    {
+        var store = new CheckpointStore(folder.Path, 1);
+        Save(store, 4);
+        Finish(store, 4, store.Begin(4), epoch: 2);
+        Assert.Equal((1L, 4L), Checkpoint.Open(folder.File("step-00000004")).Manifest is var same ? (same.Epoch, same.Step) : default);
+        Finish(store, 4, store.Begin(4), epoch: 3, first: 1);
+        Assert.Equal(3, Checkpoint.Open(folder.File("step-00000004")).Manifest.Epoch);
+        Assert.Equal(["step-00000004"], Names);
+        Flip("step-00000004/a.safetensors");
+        Finish(store, 4, store.Begin(4), epoch: 4, first: 1);
+        Assert.Equal(4, Checkpoint.Open(folder.File("step-00000004")).Manifest.Epoch);
+        Assert.Equal(["step-00000004", "step-00000004.damaged"], Names);
+    }
+
+    [Fact]
+    public void One_that_is_in_its_place_is_not_given_up_because_the_other_cannot_be_removed()
+    {
+        var store = new CheckpointStore(folder.Path, 1);
+        Save(store, 4);
+        using var disk = new SmallDisk(64, folder.File("step-00000004/mount"));
+        Finish(store, 4, store.Begin(4), epoch: 2, first: 1);
+        Assert.Equal(2, Checkpoint.Open(folder.File("step-00000004")).Manifest.Epoch);
+        Assert.Equal(["step-00000004", "step-00000004.superseded"], Names);
+        disk.Move(folder.File("step-00000004.superseded/mount"));
+    }
+
+    [Fact]
+    public void What_cannot_be_removed_of_a_dead_run_stops_no_checkpoint()
+    {
+        Directory.CreateDirectory(folder.File("step-00000003.aaaa.partial"));
+        using var disk = new SmallDisk(64, folder.File("step-00000001.partial/mount"));
+        Save(new(folder.Path, 1), 5);
+        Assert.Equal(["step-00000001.partial", "step-00000005"], Names);
+    }
+
+    [Fact]
+    public void Of_a_link_only_the_link_is_removed()
+    {
+        using var elsewhere = new TemporaryFolder();
+        Save(new(elsewhere.Path, 1), 4);
+        File.CreateSymbolicLink(folder.File("step-00000004"), elsewhere.File("step-00000004"));
+        Save(new(folder.Path, 1), 5);
+        Assert.Empty(warnings);
+        Assert.Equal(["step-00000005"], Names);
+        Assert.Equal(4, SavedRun.Look(elsewhere.Path).Step);
+    }
+
+    [Fact]
+    public void When_all_are_given_up_who_writes_at_one_comes_to_nothing()
+    {
+        var frozen = new CheckpointStore(folder.Path, 1);
+        Save(frozen, 4);
+        var (shard, other) = (Shard(frozen.Begin(5)), frozen.Begin(6));
+        Directory.CreateDirectory(folder.File("mine.partial"));
+        CheckpointStore.AbandonAll(folder.Path);
+        Assert.Equal(["mine.partial", "step-00000004"], Names);
+        Assert.Throws<BadInputException>(() => Shard(other));
+        Assert.Throws<IOException>(() => frozen.Complete(Manifest(5, shard)));
+        Assert.Equal(["mine.partial", "step-00000004"], Names);
+        CheckpointStore.AbandonAll(folder.File("nowhere"));
+    }
+
+    [Fact]
+    public void What_is_given_up_and_cannot_be_removed_is_when_the_next_begins()
+    {
+        var partial = new CheckpointStore(folder.Path, 1).Begin(5);
+        using (var disk = new SmallDisk(64, Path.Combine(partial, "mount")))
+        {
+            CheckpointStore.AbandonAll(folder.Path);
+            var left = Assert.Single(CheckpointFolder.Entries(folder.Path));
+            Assert.NotEqual(partial, left.Path);
+            Assert.Equal(CheckpointState.Partial, left.State);
+            disk.Move(Path.Combine(left.Path, "mount"));
+        }
+
+        Save(new(folder.Path, 1), 6);
+        Assert.Equal(["step-00000006"], Names);
+    }
+
+    [Fact]
+    public void A_damaged_file_of_the_tokenizer_is_not_carried_on()
+    {
+        File.WriteAllText(folder.File("tokenizer.json"), "{}");
+        var store = new CheckpointStore(folder.Path, 9);
+        var partial = store.Begin(4);
+        var files = TokenizerFiles.Copy(folder.Path, Path.Combine(partial, TokenizerFiles.Folder));
+        var before = store.Complete(Manifest(4, Shard(partial)) with { TokenizerFiles = files });
+        var after = store.Complete(Manifest(5, Shard(store.Begin(5))) with { TokenizerFiles = files }, before);
+        Assert.Equal(5, Checkpoint.Open(after).Manifest.Step);
+        File.WriteAllText(Path.Combine(after, "tokenizer", "tokenizer.json"), "[]");
+        Assert.Equal(
+            $"The checkpoint of step 6 cannot be written: {Path.Combine(after, "tokenizer", "tokenizer.json")} does not have the SHA-256 of its manifest: it is damaged.",
+            Assert.Throws<IOException>(() => store.Complete(Manifest(6, Shard(store.Begin(6))) with { TokenizerFiles = files }, after)).Message);
+        Assert.Equal(["step-00000004", "step-00000005"], Names);
+    }
+
+    [Fact]
+    public void A_manifest_that_could_not_be_read_again_is_not_written()
+    {
+        var store = new CheckpointStore(folder.Path, 9);
+        var manifest = Manifest(5, Shard(store.Begin(5))) with { Job = new string('x', 64 << 20) };
+        Assert.Equal(
+            "The checkpoint of step 5 cannot be written: manifest.json would be longer than 64 MiB, which is the most that is read again.",
+            Assert.Throws<IOException>(() => store.Complete(manifest)).Message);
+        Assert.Empty(Names);
     }
 
     [Fact]
@@ -170,7 +307,9 @@ public sealed class CheckpointStoreTests : IDisposable
         Assert.Equal(4, SavedRun.Look(Path.Combine(disk.Path, "checkpoints")).Step);
         Assert.Equal(["step-00000004"], NamesIn(Path.Combine(disk.Path, "checkpoints")));
         disk.Fill();   // what was given up has left some room
-        Assert.NotNull(Record.Exception(() => Shard(store.Begin(6))));
+        var full = Record.Exception(() => Shard(store.Begin(6)));
+        Assert.True(full is IOException or BadInputException, $"{full}");
+        Assert.Contains("No space left on device", full.Message, StringComparison.Ordinal);
         store.Abandon(6);
         disk.Free();
         Save(store, 7);
@@ -197,15 +336,23 @@ public sealed class CheckpointStoreTests : IDisposable
 
     private void Save(CheckpointStore store, long step) => Finish(store, step, store.Begin(step));
 
-    private void Finish(CheckpointStore store, long step, string partial)
+    private void Finish(CheckpointStore store, long step, string partial, long epoch = 1, float first = 0)
     {
-        var shard = Shard(partial);
-        Assert.EndsWith($"step-{step:D8}", store.Complete(Manifest(step, shard), warn: warnings.Add), StringComparison.Ordinal);
+        var shard = Shard(partial, first);
+        Assert.EndsWith($"step-{step:D8}", store.Complete(Manifest(step, shard) with { Epoch = epoch }), StringComparison.Ordinal);
+        warnings.AddRange(store.Tidy());
     }
 
-    private static Shard Shard(string partial)
+    private void Flip(string file)
     {
-        using var value = arange(256, float32);
+        var bytes = File.ReadAllBytes(folder.File(file));
+        bytes[^1] ^= 1;
+        File.WriteAllBytes(folder.File(file), bytes);
+    }
+
+    private static Shard Shard(string partial, float first = 0)
+    {
+        using var value = arange(first, first + 256, float32);
         var written = SafeTensorsWriter.Write(Path.Combine(partial, "a.safetensors"), [("a", value)]);
         return new("a.safetensors", written.Bytes, written.Sha256, ["a"]);
     }

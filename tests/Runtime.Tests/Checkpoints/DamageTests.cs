@@ -6,21 +6,23 @@ using Pipeline.Tests;
 namespace Pipeline.Runtime.Tests.Checkpoints;
 
 /// <summary>A real checkpoint, damaged in every way: it is never opened, and the newest good one is found, with the reason.</summary>
-public sealed partial class DamageTests : IClassFixture<SavedRun>, IDisposable
+public sealed partial class DamageTests : IClassFixture<SavedRun>, IClassFixture<SavedReasoner>, IDisposable
 {
     private const int Parts = 64;
     private const int Flips = 1000;
 
     private readonly TemporaryFolder folder = new();
+    private readonly SavedReasoner reasoner;
     private readonly string newest;
 
-    public DamageTests(SavedRun saved)
+    public DamageTests(SavedRun saved, SavedReasoner reasoner)
     {
+        this.reasoner = reasoner;
         SavedRun.Copy(saved.Folder, folder.Path);
         newest = folder.File("step-00000006");
     }
 
-    private string[] Files => [.. Directory.EnumerateFiles(newest).Order(StringComparer.Ordinal)];
+    private string[] Files => [.. Directory.EnumerateFiles(newest, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
 
     private string ManifestFile => Path.Combine(newest, Manifest.FileName);
 
@@ -33,13 +35,31 @@ public sealed partial class DamageTests : IClassFixture<SavedRun>, IDisposable
         Assert.Equal((6L, 0), SavedRun.Look(folder.Path) is var (step, reasons) ? (step, reasons.Count) : default);
     }
 
+    /// <summary>Pieces that replicas have, what sequences carry, averages, and a tokenizer.</summary>
     [Fact]
-    public void A_file_cut_short_anywhere_is_found()
+    public void There_is_one_with_everything_that_a_checkpoint_can_have()
     {
+        Take(everything: true);
+        Assert.Equal(
+            ["manifest.json", "stage-0.replica-0.safetensors", "stage-0.replica-1.safetensors", "stage-1.replica-0.safetensors", "stage-1.replica-1.safetensors", "tokenizer/merges.txt", "tokenizer/tokenizer.json"],
+            Files.Select(file => Path.GetRelativePath(newest, file)));
+        var names = Manifest.Read(newest).Shards.SelectMany(shard => shard.Tensors).ToArray();
+        Assert.Contains(names, name => name.StartsWith("carry.", StringComparison.Ordinal));
+        Assert.Contains(names, name => name.StartsWith("ema.", StringComparison.Ordinal));
+        Assert.Contains(names, name => name.StartsWith("optimizer.", StringComparison.Ordinal) && name.EndsWith(']'));
+        Assert.Equal((6L, 0), SavedRun.Look(folder.Path) is var (step, reasons) ? (step, reasons.Count) : default);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_file_cut_short_anywhere_is_found(bool everything)
+    {
+        Take(everything);
         foreach (var file in Files)
         {
             var bytes = File.ReadAllBytes(file);
-            for (var part = 0; part < Parts; part++)
+            for (var part = 0; part < Math.Min(Parts, bytes.Length); part++)
             {
                 File.WriteAllBytes(file, bytes[..(int)((long)bytes.Length * part / Parts)]);
                 AssertPassedOver(file, $"{file} cut at {part}/{Parts}");
@@ -51,9 +71,12 @@ public sealed partial class DamageTests : IClassFixture<SavedRun>, IDisposable
         Assert.Equal(6, SavedRun.Look(folder.Path).Step);
     }
 
-    [Fact]
-    public void A_flipped_bit_anywhere_is_found()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_flipped_bit_anywhere_is_found(bool everything)
     {
+        Take(everything);
         var seed = Random.Shared.Next();
         TestContext.Current.TestOutputHelper?.WriteLine($"seed {seed}");
         var random = new Random(seed);
@@ -112,6 +135,15 @@ public sealed partial class DamageTests : IClassFixture<SavedRun>, IDisposable
     [InlineData("stage-0.safetensors", "..", "names a shard that is not a plain file name.")]
     [InlineData("stage-0.safetensors", "a\\\\b", "names a shard that is not a plain file name.")]
     [InlineData("stage-0.safetensors", "manifest.json", "names a shard that is not a plain file name.")]
+    [InlineData("stage-0.safetensors", "stage\\u001b[2J-0.safetensors", "names a shard that is not a plain file name.")]
+    [InlineData("\"wte.weight\"", "\"wte\\u001b[2J.weight\"", "has a control character in the name of a tensor or of the tokenizer.")]
+    [InlineData("\"chars\"", "\"ch\\u009bars\"", "has a control character in the name of a tensor or of the tokenizer.")]
+    [InlineData("\"step\": 6", "\"\\u001b\": 6, \"\\u001b\": 4", "cannot be read as a manifest, so it is damaged: ")]
+    [InlineData("\"shards\": [", "\"shards\": [ null, ", "has a list with null in it.")]
+    [InlineData("\"tensors\": [", "\"tensors\": [ null, ", "has a list with null in it.")]
+    [InlineData("\"data\": [", "\"data\": [ null, ", "has a list with null in it.")]
+    [InlineData("\"tokenizer_files\": null", "\"tokenizer_files\": [ null ]", "has a list with null in it.")]
+    [InlineData("\"hugging_face\": null", "\"hugging_face\": { \"config\": \"\", \"tensors\": [ null ] }", "has a list with null in it.")]
     [InlineData("stage-0.safetensors", "stage-1.safetensors", "names the shard stage-1.safetensors twice.")]
     [InlineData("\"step\": 6", "\"step\": \"six\"", "cannot be read as a manifest, so it is damaged: ")]
     [InlineData("\"step\": 6", "\"step\": -6", "has a negative step, epoch or size.")]
@@ -123,9 +155,21 @@ public sealed partial class DamageTests : IClassFixture<SavedRun>, IDisposable
     {
         MakeFormat1();
         File.WriteAllText(ManifestFile, First(written).Replace(File.ReadAllText(ManifestFile), planted.Replace("$", "$$", StringComparison.Ordinal), 1));
-        Assert.Contains(sentence, Assert.Throws<BadInputException>(() => Checkpoint.Open(newest)).Message, StringComparison.Ordinal);
+        var refusal = Assert.Throws<BadInputException>(() => Checkpoint.Open(newest)).Message;
+        Assert.Contains(sentence, refusal, StringComparison.Ordinal);
+        Assert.DoesNotContain(refusal, char.IsControl);
+        Assert.Equal((CheckpointState.Damaged, refusal), CheckpointEntry.Look(newest).Verify(out _) is var entry ? (entry.State, entry.Reason) : default);
 
         static Regex First(string text) => new(Regex.Escape(text));
+    }
+
+    /// <summary>Whatever the damage has made of it.</summary>
+    [Fact]
+    public void A_manifest_with_a_hash_is_compared_with_it_before_it_is_understood()
+    {
+        File.WriteAllText(ManifestFile, File.ReadAllText(ManifestFile).Replace("\"step\": 6", "\"step\": -6", StringComparison.Ordinal));
+        AssertPassedOver(ManifestFile, "does not have the SHA-256 that its last line tells");
+        Assert.EndsWith("does not have the SHA-256 that its last line tells: it is damaged.", SavedRun.Look(folder.Path).Reasons[0], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -149,8 +193,22 @@ public sealed partial class DamageTests : IClassFixture<SavedRun>, IDisposable
     {
         var (step, reasons) = SavedRun.Look(folder.Path);
         Assert.True(step == 4, $"{damage}: step {step} was taken.");
-        Assert.StartsWith(Path.GetDirectoryName(file)!, Assert.Single(reasons), StringComparison.Ordinal);
+        var missing = file == ManifestFile && !File.Exists(file);
+        Assert.StartsWith(missing ? $"{newest} has no manifest.json" : $"{file} ", Assert.Single(reasons), StringComparison.Ordinal);
+        Assert.True(missing || Reason().IsMatch(reasons[0][file.Length..]), $"{damage}: {reasons[0]}");
     }
+
+    private void Take(bool everything)
+    {
+        if (everything)
+        {
+            Directory.Delete(folder.Path, recursive: true);
+            SavedRun.Copy(reasoner.Folder, folder.Path);
+        }
+    }
+
+    [GeneratedRegex(@"^ (is missing\.$|has \d+ bytes, not the \d+ of|does not have the SHA-256|cannot be read as a manifest, so it is damaged: .|has format \d+)")]
+    private static partial Regex Reason();
 
     [GeneratedRegex(",\n  \"sha256\": \"[0-9a-f]{64}\"\n}\n$")]
     private static partial Regex OwnSum();

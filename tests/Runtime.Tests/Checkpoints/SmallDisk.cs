@@ -16,7 +16,7 @@ internal sealed class SmallDisk : IDisposable
         Assert.SkipUnless(OperatingSystem.IsLinux() && Run("mount", "-t", "tmpfs", "-o", $"size={kibibytes}k", "none", Path), "A small file system takes the right to mount one.");
     }
 
-    public string Path { get; }
+    public string Path { get; private set; }
 
     /// <summary>Leaves no byte free.</summary>
     public void Fill()
@@ -37,6 +37,9 @@ internal sealed class SmallDisk : IDisposable
             }
         }
     }
+
+    /// <summary>The folder that it lies under has another name by now.</summary>
+    public void Move(string path) => Path = path;
 
     public void Free() => File.Delete(System.IO.Path.Combine(Path, "full"));
 

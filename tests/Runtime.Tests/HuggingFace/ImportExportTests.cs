@@ -81,6 +81,19 @@ public sealed class ImportExportTests : IDisposable
         Assert.Contains("merges.txt does not have the SHA-256 of its manifest", Assert.Throws<BadInputException>(() => folder.Export(overwrite: true)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void An_import_that_fails_leaves_no_part_of_a_checkpoint()
+    {
+        using var model = folder.Open();
+        using (var weights = new FileStream(folder.FileOf(ModelFolder.Weights), FileMode.Open))
+        {
+            weights.SetLength(weights.Length - 1);
+        }
+
+        Assert.Contains("it has become shorter since it was opened", Assert.Throws<BadInputException>(() => HuggingFaceImport.Run(model, folder.Run, "float32")).Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(folder.Run, "checkpoints")));
+    }
+
     [Theory]
     [InlineData("none", "tokenizer_config.json", "special_tokens_map.json")]
     [InlineData("none", "merges.txt")]

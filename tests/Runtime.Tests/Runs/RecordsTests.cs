@@ -67,6 +67,23 @@ public class RecordsTests
         Assert.All(run.Steps, step => Assert.Equal(peaks, step.Stages.Select(stage => (double)stage.PeakInFlight / chunks)));
     }
 
+    [Theory]
+    [InlineData(0, "")]
+    [InlineData(2, "1 2")]
+    [InlineData(9, "1 2 3")]
+    public void Metrics_of_later_steps_and_a_line_cut_short_go(long last, string left)
+    {
+        using var folder = new TemporaryFolder();
+        using var directory = new RunDirectory(folder.Path);
+        directory.CutMetrics(last);   // there are none
+        Assert.False(File.Exists(directory.Metrics));
+        string[] lines = ["{\"step\":1,\"loss\":2.5}", "{\"step\":2,\"loss\":1.5}", "{\"step\":3,\"loss\":0.5}"];
+        File.WriteAllText(directory.Metrics, string.Join('\n', lines) + "\n{\"step\":4,\"lo");
+        directory.CutMetrics(last);
+        Assert.Equal(lines.Take(left.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length), File.ReadLines(directory.Metrics));
+        Assert.Equal([directory.Metrics], Directory.EnumerateFiles(folder.Path));
+    }
+
     [Fact]
     public async Task An_earlier_run_is_moved_aside()
     {

@@ -92,6 +92,44 @@ public class ResumeTests
         Assert.Equal(step == 4 ? [1L, 2] : [1, 2], run.Steps.Select(line => line.Epoch).Distinct());
     }
 
+    /// <summary>Links in the middle of either path, and at the end of the job's.</summary>
+    [Fact]
+    public async Task A_path_that_leads_to_the_runs_own_directory_through_links_continues_it()
+    {
+        using var run = new TestRun();
+        await run.RunAsync("checkpoint.every=4");
+        var folder = Path.GetDirectoryName(run.Directory)!;
+        var (parent, link) = (Path.Combine(folder, "parent"), Path.Combine(folder, "link"));
+        File.CreateSymbolicLink(parent, "../" + Path.GetFileName(folder));
+        File.CreateSymbolicLink(link, Path.Combine("parent", "run"));
+        foreach (var directory in new[] { run.Directory, link, Path.Combine(parent, "run"), Path.Combine(parent, "link") })
+        {
+            foreach (var other in new[] { run.Directory, link, Path.Combine(parent, "run"), Path.Combine(parent, "link") })
+            {
+                foreach (var (path, step) in new[] { ("", 12), ("checkpoints", 12), ("checkpoints/step-00000008", 8) })
+                {
+                    using var plan = run.Plan(Path.Combine(other, path), $"job.directory=\"{directory}\"", "job.steps=14");
+                    Assert.False(plan.Run.Branches, $"{directory} from {other}");
+                    Assert.Equal(Path.Combine(directory, "checkpoints", $"step-{step:D8}"), plan.Run.Resumed!.Directory);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Of_two_folders_of_a_step_the_one_that_is_named_is_taken()
+    {
+        using var run = new TestRun();
+        var named = (await run.RunAsync("job.steps=2")).Checkpoint!;
+        var other = Path.Combine(Path.GetDirectoryName(named)!, "step-2");
+        Checkpoints.SavedRun.Copy(named, other);
+        foreach (var (resume, expected) in new[] { (named, named), (other, other), ("2", named), ("latest", named) })
+        {
+            using var plan = run.Plan(resume, "job.steps=4");
+            Assert.Equal(expected, plan.Run.Resumed!.Directory);
+        }
+    }
+
     [Theory]
     [InlineData("", 12)]
     [InlineData("checkpoints", 12)]
@@ -217,8 +255,34 @@ public class ResumeTests
         await File.AppendAllTextAsync(run.DataFile, "more", TestContext.Current.CancellationToken);
         var refusal = Assert.Throws<BadInputException>(() => run.Plan(true));
         Assert.Equal(
-            $"--resume: the data are not those of {Path.Combine(run.Directory, "checkpoints", "step-00000002")} (text.txt has changed, or is in only one of the two).",
+            $"--resume: the data are not those of {Path.Combine(run.Directory, "checkpoints", "step-00000002")} (text.txt has changed).",
             refusal.Message);
+    }
+
+    /// <summary>The files are the same in the same order, wherever they lie and whatever they are called.</summary>
+    [Fact]
+    public async Task Moved_data_are_the_same_and_another_order_is_not()
+    {
+        using var run = new TestRun();
+        var folder = Path.GetDirectoryName(run.DataFile)!;
+        var (one, other) = (Path.Combine(folder, "a.md"), Path.Combine(folder, "b.md"));
+        await File.WriteAllTextAsync(one, string.Join(' ', Enumerable.Range(0, 900)), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(other, string.Join(' ', Enumerable.Range(0, 900).Reverse()), TestContext.Current.CancellationToken);
+        var before = (await run.RunAsync("job.steps=2", "data.files=[\"*.md\"]")).Checkpoint;
+        Directory.CreateDirectory(Path.Combine(folder, "moved"));
+        File.Move(one, Path.Combine(folder, "moved", "x.md"));
+        File.Move(other, Path.Combine(folder, "moved", "y.md"));
+        run.Plan(true, "data.files=[\"moved/*.md\"]").Dispose();
+        File.Move(Path.Combine(folder, "moved", "y.md"), Path.Combine(folder, "moved", "w.md"));
+        AssertRefused("moved/w.md has the place of a.md, and other content");
+        File.Delete(Path.Combine(folder, "moved", "w.md"));
+        AssertRefused("b.md is missing");
+        await File.WriteAllTextAsync(Path.Combine(folder, "moved", "y.md"), string.Join(' ', Enumerable.Range(0, 900).Reverse()), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(folder, "moved", "z.md"), "1", TestContext.Current.CancellationToken);
+        AssertRefused("moved/z.md is new");
+
+        void AssertRefused(string which) => Assert.Equal(
+            $"--resume: the data are not those of {before} ({which}).", Assert.Throws<BadInputException>(() => run.Plan(true, "data.files=[\"moved/*.md\"]")).Message);
     }
 
     [Fact]
@@ -250,6 +314,6 @@ public class ResumeTests
     {
         using var run = new TestRun();
         var refusal = Assert.Throws<BadInputException>(() => run.Plan(true));
-        Assert.Equal($"--resume: there is no whole checkpoint in {Path.Combine(run.Directory, "checkpoints")}.", refusal.Message);
+        Assert.Equal($"--resume: there is no whole checkpoint in {Path.Combine(run.Directory, "checkpoints")}; name a run that has one, or start anew without --resume.", refusal.Message);
     }
 }
