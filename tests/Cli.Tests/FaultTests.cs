@@ -50,8 +50,7 @@ public sealed class FaultTests : IDisposable
         Assert.True(code == 0, errors);
         Assert.Equal(Undisturbed.Value, Losses());
         Assert.Equal(faults.Order(), Injected().Order());
-        Assert.Equal(3, Kinds().Count(kind => kind == "recovery"));
-        Assert.All(Epochs().Take(7), epoch => Assert.Equal(1, epoch));
+        Assert.Equal(3, Kinds().Count(kind => kind == "recovery"));   // so none for what heals
         Assert.Contains("The checkpoint of step 10 could not be written, and the run goes on: ", File.ReadAllText(folder.File("run/events.jsonl")), StringComparison.Ordinal);
         Assert.Equal(["step-00000006", "step-00000008", "step-00000012"], Directory.EnumerateDirectories(folder.File("run/checkpoints")).Select(Path.GetFileName).Order());
         Assert.Equal(2, errors.Split("injected: freeze ").Length - 1);
@@ -118,9 +117,6 @@ public sealed class FaultTests : IDisposable
 
     private IReadOnlyList<string?> Kinds() =>
         [.. File.ReadLines(folder.File("run/events.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("kind").GetString())];
-
-    private IReadOnlyList<long> Epochs() =>
-        [.. File.ReadLines(folder.File("run/metrics.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("epoch").GetInt64())];
 
     private IReadOnlyList<double?> Losses() =>
     [
