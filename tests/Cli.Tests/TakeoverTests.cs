@@ -119,7 +119,7 @@ public sealed class TakeoverTests : IDisposable
         WaitUntil(() => File.Exists(folder.File("other/summary.json")));
 
         using var last = Command.Start(folder.Path, [.. train, "--resume"]);
-        last.WaitFor("step ");
+        last.WaitFor("stage 1: ");   // it has begun
         last.Signal("INT");
         (code, output, errors) = last.Finish();
         Assert.Equal((130, ""), (code, errors));
