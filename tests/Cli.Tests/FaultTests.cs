@@ -42,8 +42,8 @@ public sealed class FaultTests : IDisposable
         [
             "corrupt stage=0 step=2 phase=forward", "corrupt stage=1 step=3 phase=backward micro-batch=1", "corrupt stage=0 step=3 phase=commit",
             "slow stage=1 step=4 by=5", "freeze stage=1 step=5 phase=backward for=500ms", "freeze stage=0 step=6 phase=checkpoint for=500ms",
-            "drop stage=1 step=8 phase=backward micro-batch=3", "corrupt stage=0 step=9 phase=forward twice=true", "fill-disk stage=0 step=10 phase=checkpoint",
-            "fail stage=1 step=11 phase=forward",
+            "drop stage=1 step=8 phase=backward micro-batch=3", "corrupt stage=0 step=9 phase=forward twice=true", "fail stage=1 step=10 phase=forward",
+            "fill-disk stage=0 step=10 phase=checkpoint",
         ];
         using var command = Start(faults);
         var (code, _, errors) = command.Finish();
