@@ -103,7 +103,7 @@ public sealed class ClusterTests : IDisposable
     }
 
     [Fact]
-    public void Nodes_that_are_there_serve_one_job_after_another_and_one_that_is_stopped_leaves_behind_the_step_under_way()
+    public void A_job_is_submitted_to_nodes_that_are_there_and_they_serve_the_next_one_too()
     {
         using var first = Command.Start(folder.Path, "node", "--port", "0", "--name", "alpha", "--devices", "cpu");
         var address = first.ReadLine().Split(' ')[^1].TrimEnd('.');
@@ -130,27 +130,35 @@ public sealed class ClusterTests : IDisposable
         (code, _, errors) = Command.Run(folder.Path, [.. train, "--set", "parallel.placement=[beta/cpu,gamma/cpu]"]);
         Assert.Equal((2, "parallel.placement: there is no gamma/cpu in the cluster; there are alpha/cpu, beta/cpu.\n"), (code, errors));
 
-        string[] longer = ["train", "job.hocon", "--set", "parallel.stages=2", "--set", "job.steps=400", "--set", "evaluation.every=0"];
-        using (var running = Command.Start(folder.Path, [.. longer, "--join", address, "--nodes", "2"]))
+        foreach (var node in new[] { second, first })
         {
-            running.WaitFor("step 13/");
-            second.Signal("TERM");
-            (code, _, errors) = second.Finish();
-            Assert.Equal((0, ""), (code, errors));
-            (code, _, errors) = running.Finish();
-            Assert.True(code == 0, errors);
+            node.Signal("INT");
+            var (nodeCode, _, nodeErrors) = node.Finish();
+            Assert.Equal((0, ""), (nodeCode, nodeErrors));
         }
+    }
 
+    [Fact]
+    public void A_node_that_is_stopped_leaves_behind_the_step_under_way_and_the_run_goes_on()
+    {
+        using var first = Command.Start(folder.Path, "node", "--port", "0", "--name", "alpha", "--devices", "cpu");
+        var address = first.ReadLine().Split(' ')[^1].TrimEnd('.');
+        using var second = Command.Start(folder.Path, "node", "--port", "0", "--name", "beta", "--devices", "cpu", "--join", address);
+        second.WaitFor("Node beta");
+        string[] job = ["train", "job.hocon", "--set", "parallel.stages=2", "--set", "job.steps=400", "--set", "evaluation.every=0"];
+        using var train = Command.Start(folder.Path, [.. job, "--join", address, "--nodes", "2"]);
+        train.WaitFor("step 13/");
+        second.Signal("TERM");
+        var (code, _, errors) = second.Finish();
+        Assert.Equal((0, ""), (code, errors));
+        (code, _, errors) = train.Finish();
+        Assert.True(code == 0, errors);
         var events = File.ReadAllText(folder.File("run/events.jsonl"));
         Assert.Contains("The node beta leaves: the run goes on after step ", events, StringComparison.Ordinal);
         Assert.DoesNotContain("\"fault\"", events, StringComparison.Ordinal);
-        losses = Losses();
-        Assert.Equal(0, Command.Run(folder.Path, longer).ExitCode);
+        var losses = Losses();
+        Assert.Equal(0, Command.Run(folder.Path, job).ExitCode);
         Assert.Equal(Losses(), losses);
-
-        first.Signal("INT");
-        (code, _, errors) = first.Finish();
-        Assert.Equal((0, ""), (code, errors));
     }
 
     private IReadOnlyList<(double, double)> Losses() =>
