@@ -6,7 +6,7 @@ namespace Pipeline.Cli.Tests;
 /// <summary>Every kind of fault in runs of two real processes: it comes where it was asked for, and what it does not break is not changed by it.</summary>
 public sealed class FaultTests : IDisposable
 {
-    private const int Steps = 12;
+    private const int Steps = 14;
 
     private static readonly Lazy<IReadOnlyList<double?>> Undisturbed = new(() =>
     {
@@ -42,8 +42,8 @@ public sealed class FaultTests : IDisposable
         [
             "corrupt stage=0 step=2 phase=forward", "corrupt stage=1 step=3 phase=backward micro-batch=1", "corrupt stage=0 step=3 phase=commit",
             "slow stage=1 step=4 by=5", "freeze stage=1 step=5 phase=backward for=500ms", "freeze stage=0 step=6 phase=checkpoint for=500ms",
-            "drop stage=1 step=8 phase=backward micro-batch=3", "corrupt stage=0 step=9 phase=forward twice=true", "fail stage=1 step=10 phase=forward",
-            "fill-disk stage=0 step=10 phase=checkpoint",
+            "drop stage=1 step=8 phase=backward micro-batch=3", "corrupt stage=0 step=9 phase=forward twice=true", "fail stage=1 step=11 phase=forward",
+            "fill-disk stage=0 step=12 phase=checkpoint",   // the last, for otherwise that checkpoint is written once more
         ];
         using var command = Start(faults);
         var (code, _, errors) = command.Finish();
@@ -51,8 +51,8 @@ public sealed class FaultTests : IDisposable
         Assert.Equal(Undisturbed.Value, Losses());
         Assert.Equal(faults.Order(), Injected().Order());
         Assert.Equal(3, Kinds().Count(kind => kind == "recovery"));   // so none for what heals
-        Assert.Contains("The checkpoint of step 10 could not be written, and the run goes on: ", File.ReadAllText(folder.File("run/events.jsonl")), StringComparison.Ordinal);
-        Assert.Equal(["step-00000006", "step-00000008", "step-00000012"], Directory.EnumerateDirectories(folder.File("run/checkpoints")).Select(Path.GetFileName).Order());
+        Assert.Contains("The checkpoint of step 12 could not be written, and the run goes on: ", File.ReadAllText(folder.File("run/events.jsonl")), StringComparison.Ordinal);
+        Assert.Equal(["step-00000008", "step-00000010", "step-00000014"], Directory.EnumerateDirectories(folder.File("run/checkpoints")).Select(Path.GetFileName).Order());
         Assert.Equal(2, errors.Split("injected: freeze ").Length - 1);
         Assert.Contains(" arrived damaged", errors, StringComparison.Ordinal);   // told at most once a second
         Assert.Empty(command.Alive);
