@@ -27,28 +27,28 @@ public sealed class ClusterTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Theory]
-    [InlineData("parallel.stages=4")]
-    [InlineData("parallel.stages=4", "data.kind=mqar", "data.vocabulary=16", "data.length=16", "data.pairs=2", "model.context=16", "evaluation.every=4")]
-    [InlineData("parallel.stages=4", "data.kind=sudoku", "model.architecture=trm", "model.width=32", "model.heads=4", "model.context=16", "model.net-layers=1",
+    [InlineData(4, "parallel.stages=4")]
+    [InlineData(3, "parallel.stages=4", "data.kind=mqar", "data.vocabulary=16", "data.length=16", "data.pairs=2", "model.context=16", "evaluation.every=4")]
+    [InlineData(3, "parallel.stages=4", "data.kind=sudoku", "model.architecture=trm", "model.width=32", "model.heads=4", "model.context=16", "model.net-layers=1",
         "model.high-cycles=2", "model.low-cycles=1", "model.puzzle-length=1", "model.halt-max-passes=3", "optimizer.ema=0.9")]
-    [InlineData("parallel.stages=4", "data.kind=function", "data.inputs=2", "data.formula=[\"x1*x2\"]", "model.architecture=kan", "model.widths=[2,4,4,4,1]",
+    [InlineData(3, "parallel.stages=4", "data.kind=function", "data.inputs=2", "data.formula=[\"x1*x2\"]", "model.architecture=kan", "model.widths=[2,4,4,4,1]",
         "model.refine=[10]", "model.refine-every=3", "model.grid-update-every=2")]
-    [InlineData("parallel.stages=2", "parallel.replicas=2")]
-    public void Processes_give_the_same_bits_as_one_process_and_none_is_left(params string[] layout)
+    [InlineData(4, "parallel.stages=2", "parallel.replicas=2")]
+    public void Processes_give_the_same_bits_as_one_process_and_none_is_left(int processes, params string[] layout)
     {
         string[] overrides = [.. layout.SelectMany(value => new[] { "--set", value })];
         var (code, _, errors) = Command.Run(folder.Path, ["train", "job.hocon", .. overrides]);
         Assert.Equal((0, ""), (code, errors));
         var expected = Losses();
 
-        using var command = Command.Start(folder.Path, ["train", "job.hocon", "--processes", "4", "--json", .. overrides]);
+        using var command = Command.Start(folder.Path, ["train", "job.hocon", "--processes", $"{processes}", "--json", .. overrides]);
         var (clusterCode, output, clusterErrors) = command.Finish();
         Assert.True(clusterCode == 0, clusterErrors);
         Assert.Empty(command.Alive);
         Assert.Equal(expected, Losses());
         var stages = JsonDocument.Parse(output).RootElement.GetProperty("stages").EnumerateArray().ToArray();
-        Assert.Equal(["node-1", "node-2", "node-3", "node-4"], stages.Select(stage => stage.GetProperty("node").GetString()));
-        Assert.Equal(4, stages.Select(stage => stage.GetProperty("process").GetInt32()).Append(command.Id).Distinct().Count() - 1);
+        Assert.Equal(Enumerable.Range(0, 4).Select(worker => $"node-{1 + (worker * processes / 4)}"), stages.Select(stage => stage.GetProperty("node").GetString()));
+        Assert.Equal(processes, stages.Select(stage => stage.GetProperty("process").GetInt32()).Append(command.Id).Distinct().Count() - 1);
     }
 
     [Fact]
@@ -70,7 +70,7 @@ public sealed class ClusterTests : IDisposable
         string[] job = ["train", "job.hocon", "--set", "parallel.stages=2", "--set", "job.steps=150", "--set", "evaluation.every=0"];
         Assert.Equal(0, Command.Run(folder.Path, job).ExitCode);
         var expected = Losses();
-        using var command = Command.Start(folder.Path, [.. job, "--processes", "2"]);
+        using var command = Command.StartAsItComes(folder.Path, [.. job, "--processes", "2"]);
         command.WaitFor("step 25/");
         Command.Signal("KILL", $"{command.Alive.Where(id => id != command.Id).Max()}");
         var (code, _, errors) = command.Finish();

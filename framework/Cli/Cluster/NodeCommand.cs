@@ -78,7 +78,7 @@ internal static class NodeCommand
     private static void Tell(NodeDescription node, string? join)
     {
         var devices = string.Join(", ", node.Devices.Select(device => string.Create(CultureInfo.InvariantCulture, $"{device.Name} ({ByteSize.Format(device.Memory)})")));
-        Console.WriteLine($"Node {node.Name} lends {devices}" + (join is null ? $"; others join it at {node.Address}." : $"; it has joined {join}."));
+        Console.WriteLine($"Node {node.Name} lends {devices}" + (join is null ? "" : $"; it has joined {join}") + $"; others join it at {node.Address}.");
         Console.WriteLine("Ctrl-C ends it.");
     }
 }

@@ -3,14 +3,17 @@ namespace Pipeline.Chaos.Runs;
 /// <summary>A small job that is to be disturbed.</summary>
 /// <param name="MicroBatches">Of a replica, in a step.</param>
 /// <param name="CheckpointEvery">Steps.</param>
-/// <param name="Text">The job file; its data lie beside it.</param>
-internal sealed record ChaosJob(string Name, int Stages, int Replicas, int MicroBatches, long Steps, long CheckpointEvery, string Text)
+/// <param name="Sections">Of the job file, all but the first.</param>
+internal sealed record ChaosJob(string Name, int Stages, int Replicas, int MicroBatches, long Steps, long CheckpointEvery, string Sections)
 {
     public const string TextFile = "text.txt";
 
     private const string Language = $"files = {TextFile}";
 
     public int Workers => Stages * Replicas;
+
+    /// <summary>The job file; its data lie beside it.</summary>
+    public string Text => $"job        {{ name = {Name}, seed = 7, steps = {Steps}, directory = run }}\n{Sections}";
 
     /// <summary>Every family, and everything of a stage that must survive: tied embeddings, dropout, averages, optimizers in parts, carries, grids that
     /// grow and adapt, the vectors of L-BFGS. Steps take some 5 to 30 ms.</summary>
@@ -44,9 +47,7 @@ internal sealed record ChaosJob(string Name, int Stages, int Replicas, int Micro
         string name, int stages, string schedule, string model, string data = Language, string optimizer = "", int replicas = 1, int microBatches = 4, int sequences = 8,
         string precision = "float32", long checkpointEvery = 8)
     {
-        const long Steps = 80;
-        return new(name, stages, replicas, microBatches, Steps, checkpointEvery, $$"""
-            job        { name = {{name}}, seed = 7, steps = {{Steps}}, directory = run }
+        return new(name, stages, replicas, microBatches, Steps: 80, checkpointEvery, $$"""
             model      { {{model}} }
             data       { {{data}} }
             batch      { sequences = {{sequences * replicas}}, micro-batches = {{microBatches * replicas}} }

@@ -6,10 +6,11 @@ using Pipeline.Tests;
 namespace Pipeline.Chaos.Runs;
 
 /// <summary>Runs a drawn run by the real command, and compares what it leaves with the undisturbed run.</summary>
-internal sealed class DisturbedRun(DrawnRun run, References references)
+/// <param name="limit">When the run is given up; null: late enough.</param>
+internal sealed class DisturbedRun(DrawnRun run, References references, TimeSpan? limit = null)
 {
-    /// <summary>Generous: such a run takes some 10 to 40 seconds on two cores.</summary>
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
+    /// <summary>Such a run takes some 10 to 40 seconds on two cores.</summary>
+    private static readonly TimeSpan Generous = TimeSpan.FromMinutes(4);
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(5);
 
@@ -25,9 +26,9 @@ internal sealed class DisturbedRun(DrawnRun run, References references)
     {
         using var folder = new TemporaryFolder();
         ChaosFolder.Fill(folder, run.Job);
-        var (progress, began) = (new Progress(folder.File("run")), Stopwatch.GetTimestamp());
+        var (progress, began, latest) = (new Progress(folder.File("run")), Stopwatch.GetTimestamp(), limit ?? Generous);
         using var command = Command.Start(folder.Path, Told, run.Arguments);
-        while (!command.HasEnded && Stopwatch.GetElapsedTime(began) < Limit)
+        while (!command.HasEnded && Stopwatch.GetElapsedTime(began) < latest)
         {
             progress.Look();
             Signal(command, progress.Step);
@@ -38,8 +39,8 @@ internal sealed class DisturbedRun(DrawnRun run, References references)
         var (isHung, seconds) = (!command.HasEnded, Stopwatch.GetElapsedTime(began).TotalSeconds);
         if (isHung)
         {
-            problems.Add($"it has not ended after {Limit.TotalSeconds:F0} s");
-            command.Dispose();
+            problems.Add($"it has not ended after {latest.TotalSeconds:F0} s");
+            command.Kill();
         }
 
         var (left, (code, _, errors)) = (command.Alive, command.Finish());

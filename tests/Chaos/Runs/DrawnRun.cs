@@ -20,11 +20,12 @@ internal sealed record DrawnRun(int Seed, int Index, ChaosJob Job, int Processes
     ];
 
     /// <summary>Runs until there are as many faults.</summary>
-    public static IEnumerable<DrawnRun> Of(int seed, int faults, IReadOnlyList<ChaosJob> jobs)
+    /// <param name="isShort">As many faults to a run as there can be, few spares, and no process that stands still for so long that it is given up.</param>
+    public static IEnumerable<DrawnRun> Of(int seed, int faults, IReadOnlyList<ChaosJob> jobs, bool isShort = false)
     {
         for (var (index, drawn) = (0, 0); drawn < faults; index++)
         {
-            var run = Draw(seed, index, jobs[index % jobs.Count]);
+            var run = Draw(seed, index, jobs[index % jobs.Count], isShort);
             run = run with { Faults = [.. run.Faults.Take(faults - drawn)] };
             drawn += run.Faults.Count;
             yield return run;
@@ -41,16 +42,17 @@ internal sealed record DrawnRun(int Seed, int Index, ChaosJob Job, int Processes
         .. Faults.Where(fault => fault.Signal is null).SelectMany(fault => new[] { "--inject", fault.Text }),
     ];
 
-    private static DrawnRun Draw(int seed, int index, ChaosJob job)
+    private static DrawnRun Draw(int seed, int index, ChaosJob job, bool isShort)
     {
         var random = new Random(unchecked((seed * 1_000_003) + index));
         var processes = Math.Min(random.Next(10) < 7 ? job.Workers : Math.Max(2, job.Workers - 1), MostProcesses - 1);
-        var spares = Math.Min(Math.Max(0, random.Next(4) - 1), MostProcesses - processes);
+        var spares = Math.Min(Math.Max(0, random.Next(4) - 1), isShort ? 1 : MostProcesses - processes);
         var expendable = processes + spares - 1;
         var faults = new List<DrawnFault>();
-        for (var count = random.Next(2, MostFaults + 1); count > 0; count--)
+        for (var count = random.Next(isShort ? MostFaults : 2, MostFaults + 1); count > 0; count--)
         {
             var kind = Kind(random);
+            kind = isShort && kind == "outside freeze" ? "freeze" : kind;
             var costs = kind is "kill" or "outside kill" or "outside end" or "outside freeze";
             kind = costs && expendable == 0 ? "drop" : kind;
             expendable -= costs && expendable > 0 ? 1 : 0;
