@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Akka.Actor;
-using Pipeline.Core;
 using Pipeline.Core.Faults;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Faults;
@@ -16,15 +15,6 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 {
     private const int ClockProbes = 8;
 
-    /// <summary>A stage ends after the operator it is in.</summary>
-    private static readonly TimeSpan PauseLimit = TimeSpan.FromSeconds(60);
-
-    /// <summary>A process that reads its part of a large model has no end before.</summary>
-    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(10);
-
-    /// <summary>Whoever starts processes anew has done so by then.</summary>
-    private static readonly TimeSpan AloneLimit = TimeSpan.FromSeconds(60);
-
     private readonly RunState run;
     private readonly RunRecorder recorder;
     private readonly TaskCompletionSource<RunSummary> outcome;
@@ -33,6 +23,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private readonly long runBegan = Stopwatch.GetTimestamp();
     private TimeSpan timeBefore;   // under other coordinators
     private IReadOnlyList<Seat> seats = [];
+    private EpochPause pause = null!;   // from the start on
     private EpochRun? epochRun;   // null between two
     private long epoch;
     private readonly Losses losses = new();
@@ -53,8 +44,12 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         Receive<StartRun>(Start);
         Receive<HostTied>(Tied);
         Receive<StagesPaused>(message => message.Epoch == epoch, message => Paused(members.Find(message.Host), message.Held));
-        Receive<PauseLate>(message => message.Epoch == epoch && epochRun is null, message => LoseSilent(message.Limit));
-        Receive<AloneTooLong>(_ => Fail(NothingLeft));
+        Receive<PauseLate>(message => message.Epoch == epoch && epochRun is null, message =>
+        {
+            pause.Lose(message);
+            SeatWhenPaused();
+        });
+        Receive<AloneTooLong>(_ => Fail(pause.NothingLeft().Message));
         Receive<StageStarted>(IsOfEpoch, Started);
         Receive<StepReady>(IsOfEpoch, message => epochRun!.Take(message));
         Receive<StagesAdapted>(IsOfEpoch, message => epochRun!.Take(message));
@@ -99,7 +94,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             outcome.TrySetException(taken);
             return true;
         }
-        catch (BadInputException nothingLeft)
+        catch (NothingLeftException nothingLeft)
         {
             Fail(nothingLeft.Message);
             return true;
@@ -132,6 +127,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             members.Add(host, Context, epoch + 1);
         }
 
+        pause = new(run, members, Timers, (kind, sentence) => recorder.Event(kind, sentence));
         Timers.StartPeriodicTimer("stall", Coordination.LookForStall.Instance, TimeSpan.FromSeconds(1));
         BeginWhenTied();
     }
@@ -189,15 +185,14 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     {
         losses.Reach(epochRun?.Step ?? 0);
         run.Plan.Directory.CheckOwner();   // who stood still must not go on by itself
-        var limit = epochRun is { HasBegun: false } ? StartLimit : PauseLimit;
+        var stillStarts = epochRun is { HasBegun: false };
         if (epochRun?.Unsaved is { } step)
         {
             CheckpointCommit.Warn(run, step, "its epoch ended before all stages had written their parts.");
         }
 
         EndEpoch();
-        members.Pause(epoch, Self);
-        Timers.StartSingleTimer("pause", new PauseLate(epoch, limit), limit);
+        pause.Begin(epoch, stillStarts, Self);
         SeatWhenPaused();
     }
 
@@ -219,19 +214,11 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
     private void SeatWhenPaused()
     {
-        if (!hasBegun || epochRun is not null || ending is not null || outcome.Task.IsCompleted || members.AreAwaited)
+        if (!hasBegun || epochRun is not null || ending is not null || outcome.Task.IsCompleted || pause.End(seats, IsPinned) is not { } chosen)
         {
             return;
         }
 
-        Timers.Cancel("pause");
-        if (Seating.Of(seats, members.Offers, IsPinned) is not { } chosen)
-        {
-            AwaitAnother();
-            return;
-        }
-
-        Timers.Cancel("alone");
         var before = seats;
         seats = chosen;
         var point = RestorePoint.Of(run, members.All, seats);
@@ -253,23 +240,6 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 
     /// <summary>Those that are still to happen. A step has its wrong numbers however often it is run, as it has its data.</summary>
     private string[] Faults() => [.. run.Plan.Faults.Where(fault => fault.Step > losses.Reached || fault.Kind == FaultKind.Nan).Select(fault => fault.ToString())];
-
-    /// <summary>Nothing is left to go on in.</summary>
-    private void AwaitAnother()
-    {
-        if (!members.CanGrow)
-        {
-            Fail(NothingLeft);
-        }
-        else if (!Timers.IsTimerActive("alone"))
-        {
-            recorder.Event("warning", $"No process is left that the stages could go on in; the run waits {AloneLimit.TotalSeconds:F0} s for another one.");
-            Timers.StartSingleTimer("alone", new AloneTooLong(), AloneLimit);
-            members.Seek(seats, IsPinned);
-        }
-    }
-
-    private string NothingLeft => $"No process is left that the stages could go on in. {run.LastCheckpointSentence}";
 
     /// <summary>The job says where each worker is: none is moved from a place that is there.</summary>
     private bool IsPinned => run.Plan.Job.Parallel.Placement is not null;
@@ -388,17 +358,6 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         Pause();
     }
 
-    private void LoseSilent(TimeSpan limit)
-    {
-        foreach (var host in members.All.Where(host => host.IsAwaited).ToArray())
-        {
-            members.Expel(host);
-            recorder.Event("fault", $"The node {host.Node} has not ended its stages within {limit.TotalSeconds:F0} s; the run goes on without it.");
-        }
-
-        SeatWhenPaused();
-    }
-
     private void Leaves(RunHost? host)
     {
         if (host is null || host.IsLeaving)
@@ -436,9 +395,9 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private void Stop()
     {
         run.IsStopping = true;
-        if (Timers.IsTimerActive("alone"))
+        if (pause.IsAlone)
         {
-            Fail(NothingLeft);   // there is nobody who could write a checkpoint
+            Fail(pause.NothingLeft().Message);   // there is nobody who could write a checkpoint
         }
     }
 
@@ -495,7 +454,4 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         }
     }
 
-    private sealed record PauseLate(long Epoch, TimeSpan Limit);
-
-    private sealed record AloneTooLong;
 }

@@ -31,7 +31,7 @@ internal sealed record RestorePoint(long Step, string? Checkpoint, IReadOnlyList
 
     /// <summary>The newest whole checkpoint. Those that are damaged, and those that the records do not reach, are set aside, and count no more.</summary>
     /// <returns>Null where the run goes on from its beginning.</returns>
-    /// <exception cref="BadInputException">The run began with a checkpoint, and none is left.</exception>
+    /// <exception cref="NothingLeftException">The run began with a checkpoint, and none is left.</exception>
     private static Checkpoint? OnDisk(RunState run)
     {
         var resumed = run.Plan.Resumed;
@@ -81,7 +81,7 @@ internal sealed record RestorePoint(long Step, string? Checkpoint, IReadOnlyList
         }
         catch (BadInputException damage)
         {
-            throw new BadInputException($"No state is left that the run could go on from: {damage.Message}", damage);
+            throw new NothingLeftException($"No state is left that the run could go on from: {damage.Message}");
         }
     }
 }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Pipeline.Core;
 using Pipeline.Runtime.Checkpoints;
 using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Recovery;
@@ -100,7 +99,7 @@ public sealed class RestorePointTests : IAsyncLifetime
         state.Recorder.RollBack(7);
         Assert.StartsWith(
             "No state is left that the run could go on from: ",
-            Assert.Throws<BadInputException>(() => RestorePoint.Of(state, Holding(), Seats)).Message,
+            Assert.Throws<NothingLeftException>(() => RestorePoint.Of(state, Holding(), Seats)).Message,
             StringComparison.Ordinal);
     }
 
