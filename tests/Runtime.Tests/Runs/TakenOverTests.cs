@@ -20,7 +20,7 @@ public sealed class TakenOverTests : IDisposable
     public TakenOverTests()
     {
         plan = run.Plan(false);
-        plan.Directory.Open("job", "schedule", null, secret, 1);
+        plan.Directory.Begin("job", "schedule", secret);
         recorder = new(plan.Directory, new Unseen(), 0);
         state = new(plan.Run, recorder);
         recorder.Step(Step(1));
@@ -107,12 +107,12 @@ public sealed class TakenOverTests : IDisposable
     public void Another_run_is_kept_out_until_the_new_coordinator_is_done()
     {
         TakeOver();
-        ChangesNothing(() => Assert.Throws<BadInputException>(() => new RunDirectory(run.Directory).Open("", "", null)));
+        ChangesNothing(() => Assert.Throws<BadInputException>(() => new RunDirectory(run.Directory).Begin("", "")));
         next!.Dispose();
         using var another = new RunDirectory(run.Directory);
-        another.Open("", "", null);
+        another.Begin("", "");
         plan.Directory.Dispose();
-        Assert.Throws<BadInputException>(() => new RunDirectory(run.Directory).Open("", "", null));
+        Assert.Throws<BadInputException>(() => new RunDirectory(run.Directory).Begin("", ""));
     }
 
     /// <summary>In the middle of a run, which ends by itself at the next thing that would change a file.</summary>
