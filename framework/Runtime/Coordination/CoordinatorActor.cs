@@ -37,6 +37,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private string? recovering;   // why an epoch begins that is not the first
     private bool takesOver;   // until its first epoch
     private bool hasBegun;
+    private bool isAbandoning;
     private int refusedFrames;
     private IActorRef? ending;
 
@@ -74,6 +75,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         Receive<HostJoined>(Joined);
         Receive<NodesChanged>(_ => members.Seek(seats));
         Receive<StopRun>(_ => run.IsStopping = true);
+        Receive<AbandonRun>(_ => Abandon());
         Receive<LookForStall>(_ => LookForStall());
         Receive<EndRun>(_ => End());
         Receive<StagesEnded>(_ => Ended(members.Find(Sender)));
@@ -188,6 +190,12 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     /// <summary>Begins an epoch: whatever the processes are at counts no more.</summary>
     private void Pause()
     {
+        if (isAbandoning)
+        {
+            outcome.TrySetCanceled();   // another coordinator begins it
+            return;
+        }
+
         losses.Reach(epochRun?.Step ?? 0);
         run.Plan.Directory.CheckOwner();   // who stood still must not go on by itself
         epochRun = null;
@@ -284,6 +292,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         }
 
         (recovering, takesOver) = (null, false);
+        recorder.Began();
         members.Seek(seats);
     }
 
@@ -411,6 +420,17 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         {
             recorder.Event("join", $"The node {host.Node} has joined the run.");
         }
+        else if (message.Refusal is { } refusal)
+        {
+            recorder.Event("warning", refusal);
+            members.Seek(seats);
+        }
+    }
+
+    private void Abandon()
+    {
+        isAbandoning = true;
+        (epochRun is null ? Pause : (Action)epochRun.Suspend)();
     }
 
     /// <summary>At the end of the step under way, without losing one.</summary>

@@ -27,6 +27,7 @@ internal sealed class RunHostActor : ReceiveActor
     private long epoch;
     private bool isPausing;
     private bool isLeaving;
+    private Action stopAwaiting = () => { };
     private IActorRef? ending;
 
     public RunHostActor(RunHostSetup setup)
@@ -65,6 +66,7 @@ internal sealed class RunHostActor : ReceiveActor
 
     protected override void PostStop()
     {
+        stopAwaiting();
         line?.Link.Dispose();
         snapshots.Close();
     }
@@ -73,6 +75,10 @@ internal sealed class RunHostActor : ReceiveActor
     {
         line?.Link.Abandon();
         line = null;
+        stopAwaiting();
+        var awaiting = new CancellationTokenSource();
+        stopAwaiting = awaiting.Cancel;
+        Context.SetReceiveTimeout(LonelyLimit);   // it may be gone before it has come
         met = (message.Epoch, message.Node);
         var self = Self;
         ControlLine? made = null;
@@ -85,7 +91,7 @@ internal sealed class RunHostActor : ReceiveActor
             },
             _ => self.Tell(new CoordinatorLost(made!)));
         setup.Plane!.AcceptAsync(
-            new(setup.Run, message.Epoch, LinkName.Coordinator, LinkName.OfHost(setup.Number)), made, CancellationToken.None).PipeTo(
+            new(setup.Run, message.Epoch, LinkName.Coordinator, LinkName.OfHost(setup.Number)), made, awaiting.Token).PipeTo(
             self,
             success: link => new Tied(made, link),
             failure: _ => new CoordinatorLost(made));

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Akka.Actor;
+using Pipeline.Core;
 using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
@@ -53,7 +54,7 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
     {
         if (context is null)
         {
-            nodes?.Watch(owner.Self);
+            nodes?.Watch(owner);
         }
 
         (context, self, epoch, nextNumber) = (owner, owner.Self, next, Math.Max(nextNumber, prepared.Number + 1));
@@ -70,7 +71,7 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
         var (coordinator, number) = (self, prepared.Number);
         var line = new ControlLine(
             new((ExtendedActorSystem)owner.System), (_, report) => coordinator.Tell(report), reason => coordinator.Tell(new HostLost(number, reason)));
-        plane.DialAsync(host.Address!, new(run, next, LinkName.Coordinator, LinkName.OfHost(number)), line, CancellationToken.None).PipeTo(
+        host.DialAsync(plane, new(run, next, LinkName.Coordinator, LinkName.OfHost(number)), line).PipeTo(
             self,
             success: link => new HostTied(number, line, link),
             failure: failure => new HostLost(number, FailureSentence.Of(failure)));
@@ -161,7 +162,7 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
 
         isSeeking = true;
         nodes.FindAsync(nextNumber++, [.. all.Select(host => host.Actor)]).PipeTo(
-            self, success: found => new HostJoined(found), failure: _ => new HostJoined(null));
+            self, success: found => new HostJoined(found), failure: failure => new HostJoined(null, (failure as BadInputException)?.Message));
     }
 
     public void Joined(HostJoined message)
@@ -173,5 +174,11 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
         }
     }
 
-    public void Close() => all.ForEach(host => host.Close(atOnce: false));
+    public void Close()
+    {
+        foreach (var host in all.Concat(joining.Values))
+        {
+            host.Close(atOnce: false);
+        }
+    }
 }
