@@ -68,7 +68,7 @@ public sealed class TerminalTests : IDisposable
         var (step, isShown) = (new ManualResetEventSlim(), false);
         using (var attached = Command.Start(folder.Path, line => Look(line, "step ", step), ["attach", "--join", address, "--json", "./run/"]))
         {
-            isShown = step.Wait(Soon);
+            isShown = step.Wait(Soon, TestContext.Current.CancellationToken);
             attached.Signal("INT");
             (code, output, errors) = attached.Finish();
         }
@@ -92,7 +92,7 @@ public sealed class TerminalTests : IDisposable
             var attached = Command.Start(folder.Path, line => Look(line, "The run has not begun yet.", waits), ["attach", "--join", address]);
             while (!attached.HasEnded)
             {
-                if (waits.Wait(TimeSpan.FromMilliseconds(20)))
+                if (waits.Wait(TimeSpan.FromMilliseconds(20), TestContext.Current.CancellationToken))
                 {
                     return attached;
                 }
