@@ -100,13 +100,12 @@ internal sealed class NodeProcesses : IAsyncDisposable
             return;
         }
 
-        var sentence = $"The node process {process.Id} ended with exit code {process.ExitCode}{(shortLives < MostShortLives ? "" : $", as those before it, soon after its start")}.";
-        if (Interlocked.Decrement(ref dispensable) < 0 && tooFew.TrySetResult(sentence))
+        var often = shortLives < MostShortLives ? "" : ", like those before it soon after its start";
+        Console.Error.WriteLine($"The node process {process.Id} ended with exit code {process.ExitCode}{often}; it is not started again.");
+        if (Interlocked.Decrement(ref dispensable) < 0)
         {
-            return;   // before the start it ends the run
+            tooFew.TrySetResult("Too few nodes are left for the run to begin.");
         }
-
-        Console.Error.WriteLine($"{sentence} It is not started again.");
     }
 
     private static async Task ReapAsync(Process process)
