@@ -153,7 +153,7 @@ internal sealed class RunsActor : ReceiveActor, IWithTimers, IWithStash
         var found = message.Run is { } id
             ? runs.FindAll(run => run.Id == id)
             : message.Name is null ? going : Named(going, message) is [_, ..] some ? some
-            : [.. Named(runs.FindAll(run => run.End is RunOver), message).TakeLast(1)];   // what was refused has never been one
+            : [.. Named(runs.FindAll(run => run.Places is not null || run.End is RunOver), message).TakeLast(1)];   // what was refused has never been one
         if (found is [var run])
         {
             Show(run);
