@@ -7,6 +7,6 @@ internal static class ExitCode
     public const int Failed = 1;
     public const int BadInput = 2;
 
-    /// <summary>Ended by SIGINT or SIGTERM, after a checkpoint.</summary>
+    /// <summary>Ended by SIGINT, SIGTERM or SIGHUP, after a checkpoint.</summary>
     public const int Interrupted = 130;
 }

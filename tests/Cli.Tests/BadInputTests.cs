@@ -32,6 +32,8 @@ public sealed class BadInputTests : IDisposable
     [InlineData("train job.hocon more", "train: more is one argument too many; pipeline train --help says what it takes.")]
     [InlineData("train job.hocon --jsn", "train: --jsn is not an option; did you mean --json?")]
     [InlineData("train job.hocon --set", "train: Required argument missing for option: '--set'.")]
+    [InlineData("train job.hocon --nodes 2", "--nodes says how many nodes of a cluster to wait for; it needs --join.")]
+    [InlineData("train job.hocon --join localhost:1 --nodes 0", "--nodes must be at least 1, not 0.")]
     [InlineData("train missing.hocon", "missing.hocon: there is no such file.")]
     [InlineData("train mine", "mine: this is a folder, and a job file is needed.")]
     [InlineData("train job.hocon --set job.steps", "--set job.steps: write it as KEY=VALUE, such as --set job.steps=100.")]

@@ -21,6 +21,14 @@ internal sealed class ClusterOptions
 
     public IEnumerable<Option> All => [Config, Join, Host, Insecure];
 
+    /// <summary>Those that were given beside <c>--join</c>, for another command on the same cluster.</summary>
+    public IReadOnlyList<string> Further(ParseResult parsed) =>
+    [
+        .. parsed.GetValue(Config) is { } config ? ["--config", config] : Array.Empty<string>(),
+        .. parsed.GetValue(Host) is { } host ? ["--host", host] : Array.Empty<string>(),
+        .. parsed.GetValue(Insecure) ? ["--insecure"] : Array.Empty<string>(),
+    ];
+
     /// <summary>The settings that the options make.</summary>
     public ClusterSettings Settings(ParseResult parsed)
     {

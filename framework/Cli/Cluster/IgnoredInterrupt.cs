@@ -2,10 +2,17 @@ using System.Runtime.InteropServices;
 
 namespace Pipeline.Cli.Cluster;
 
-/// <summary>Leaves Ctrl-C, which a terminal sends to the whole process group, to the parent.</summary>
+/// <summary>Leaves Ctrl-C, and the end of the terminal, both of which reach the whole process group, to the parent.</summary>
 internal sealed class IgnoredInterrupt : IDisposable
 {
-    private readonly PosixSignalRegistration registration = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
+    private readonly PosixSignalRegistration[] registrations =
+        [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGHUP }.Select(signal => PosixSignalRegistration.Create(signal, context => context.Cancel = true))];
 
-    public void Dispose() => registration.Dispose();
+    public void Dispose()
+    {
+        foreach (var registration in registrations)
+        {
+            registration.Dispose();
+        }
+    }
 }

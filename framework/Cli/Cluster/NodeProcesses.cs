@@ -11,30 +11,34 @@ internal sealed class NodeProcesses : IAsyncDisposable
     /// <summary>First the run is to go on without it; starting a process takes a core for seconds.</summary>
     private static readonly TimeSpan ReplacementDelay = TimeSpan.FromSeconds(2);
 
-    /// <summary>What ends sooner will not do better the next time.</summary>
-    private static readonly TimeSpan ShortestLife = TimeSpan.FromSeconds(1);
+    /// <summary>What ends sooner so many times in a row will not do better the next time.</summary>
+    private static readonly TimeSpan ShortestLife = TimeSpan.FromSeconds(10);
+
+    private const int MostShortLives = 3;
 
     private readonly string join;
     private readonly IReadOnlyList<string> options;
     private readonly Lock gate = new();
     private readonly List<Process> processes = [];
     private readonly CancellationTokenSource ending = new();
-    private readonly TaskCompletionSource<string> firstEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<string> tooFew = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int dispensable;
 
-    private NodeProcesses(string join, IReadOnlyList<string> options) => (this.join, this.options) = (join, options);
+    private NodeProcesses(string join, int dispensable, IReadOnlyList<string> options) => (this.join, this.dispensable, this.options) = (join, dispensable, options);
 
-    /// <summary>Completes with a sentence when one of them has ended by itself.</summary>
-    public Task<string> FirstEnded => firstEnded.Task;
+    /// <summary>Completes with a sentence when so many have ended by themselves, and would again, that fewer are left than needed.</summary>
+    public Task<string> TooFew => tooFew.Task;
 
     /// <param name="join">HOST:PORT of this process.</param>
     /// <param name="devices">What each lends.</param>
+    /// <param name="needed">The others are spares.</param>
     /// <param name="options">Further ones of <c>pipeline node</c>.</param>
-    public static NodeProcesses Start(string join, IReadOnlyList<string> devices, IReadOnlyList<string> options)
+    public static NodeProcesses Start(string join, IReadOnlyList<string> devices, int needed, IReadOnlyList<string> options)
     {
-        var nodes = new NodeProcesses(join, options);
+        var nodes = new NodeProcesses(join, devices.Count - needed, options);
         foreach (var device in devices)
         {
-            nodes.Start(device);
+            nodes.Start(device, 0);
         }
 
         return nodes;
@@ -59,7 +63,8 @@ internal sealed class NodeProcesses : IAsyncDisposable
         ending.Dispose();
     }
 
-    private void Start(string device)
+    /// <param name="shortLives">Of those before it, in a row.</param>
+    private void Start(string device, int shortLives)
     {
         lock (gate)
         {
@@ -74,11 +79,11 @@ internal sealed class NodeProcesses : IAsyncDisposable
                 NodeCommand.AttachedOption, .. options,
             ];
             processes.Add(OwnProgram.Start(arguments));
-            _ = WatchAsync(processes[^1], device);
+            _ = WatchAsync(processes[^1], device, shortLives);
         }
     }
 
-    private async Task WatchAsync(Process process, string device)
+    private async Task WatchAsync(Process process, string device, int shortLives)
     {
         var began = Stopwatch.GetTimestamp();
         await process.WaitForExitAsync();
@@ -87,11 +92,19 @@ internal sealed class NodeProcesses : IAsyncDisposable
             return;
         }
 
-        firstEnded.TrySetResult($"The node process {process.Id} ended with exit code {process.ExitCode}.");
-        if (Stopwatch.GetElapsedTime(began) > ShortestLife)
+        shortLives = Stopwatch.GetElapsedTime(began) < ShortestLife ? shortLives + 1 : 0;
+        if (shortLives < MostShortLives && process.ExitCode != ExitCode.BadInput)
         {
             await Task.Delay(ReplacementDelay, ending.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            Start(device);
+            Start(device, shortLives);
+            return;
+        }
+
+        var often = shortLives < MostShortLives ? "" : ", like those before it soon after its start";
+        Console.Error.WriteLine($"The node process {process.Id} ended with exit code {process.ExitCode}{often}; it is not started again.");
+        if (Interlocked.Decrement(ref dispensable) < 0)
+        {
+            tooFew.TrySetResult("Too few nodes are left for the run to begin.");
         }
     }
 

@@ -27,7 +27,7 @@ internal static class AttachCommand
 
         command.SetAction((parsed, _) => RunAsync(
             new(cluster.Visitor(parsed), parsed.GetRequiredValue(cluster.Join)!, parsed.GetValue(cluster.Insecure), Families.All),
-            Line(parsed.GetValue(cluster.Join)),
+            Line(parsed, cluster),
             parsed.GetValue(name),
             parsed.GetValue(stop),
             parsed.GetValue(json)));
@@ -35,18 +35,19 @@ internal static class AttachCommand
     }
 
     /// <summary>The command as a user would type it.</summary>
-    /// <param name="join">HOST:PORT.</param>
-    public static string Line(string? join) => $"pipeline attach --join {join}";
+    /// <param name="cluster">The options of the command that was given.</param>
+    public static string Line(ParseResult parsed, ClusterOptions cluster) =>
+        string.Join(' ', ["pipeline attach", "--join", parsed.GetValue(cluster.Join), .. cluster.Further(parsed)]);
 
     private static async Task<int> RunAsync(RunClient client, string line, string? name, bool stops, bool json)
     {
-        using var signals = new StopSignals();
+        using var signals = new StopSignals(withTerminal: false);
         using var screen = new RunScreen(json);
         try
         {
             if (await client.AttachAsync(name, stops, screen, signals.Stop) is not { } summary)
             {
-                return screen.Leave(name, null, line);
+                return screen.Leave(line, name);
             }
 
             if (!screen.HasShown)
@@ -55,6 +56,11 @@ internal static class AttachCommand
             }
 
             return screen.Finish(summary);
+        }
+        catch (RunStoppedException stopped)
+        {
+            Console.Error.WriteLine(stopped.Message);
+            return ExitCode.Interrupted;
         }
         catch (OperationCanceledException) when (signals.Stop.IsCancellationRequested)
         {

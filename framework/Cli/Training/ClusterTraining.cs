@@ -24,13 +24,7 @@ internal sealed record ClusterTraining(
         var settings = options.Visitor(parsed) with { IsOfOneRun = processes is not null };
         LibTorch.Prefer(settings.InstructionSet);
         var join = parsed.GetValue(options.Join);
-        string[] nodeOptions =
-        [
-            .. parsed.GetValue(options.Config) is { } config ? ["--config", config] : Array.Empty<string>(),
-            .. parsed.GetValue(options.Host) is { } host ? ["--host", host] : Array.Empty<string>(),
-            .. parsed.GetValue(options.Insecure) ? ["--insecure"] : Array.Empty<string>(),
-        ];
-        return processes is null && join is null ? null : new(settings, join, processes ?? nodes ?? 1, parsed.GetValue(options.Insecure), nodeOptions);
+        return processes is null && join is null ? null : new(settings, join, processes ?? nodes ?? 1, parsed.GetValue(options.Insecure), options.Further(parsed));
     }
 
     /// <param name="detaches">Returns when the run has begun; only where it uses a cluster that is there.</param>
@@ -44,11 +38,11 @@ internal sealed record ClusterTraining(
     {
         await using var member = await ClusterNode.StartAsync(Settings, null, [ClusterNode.CoordinatorRole], Insecure, stop: stop);
         await using var nodes = NodeProcesses.Start(
-            $"{member.Address.Host}:{member.Address.Port}", OfferedDevices.Spread(plan.Job.Device[0], Nodes + plan.Job.Recovery.Spares), NodeOptions);
+            $"{member.Address.Host}:{member.Address.Port}", OfferedDevices.Spread(plan.Job.Device[0], Nodes + plan.Job.Recovery.Spares), Nodes, NodeOptions);
         var preparing = ClusterRun.PrepareAsync(member, Settings, plan.Run, Nodes, JoinLimit, stop);
-        if (await Task.WhenAny(preparing, nodes.FirstEnded) != preparing)
+        if (await Task.WhenAny(preparing, nodes.TooFew) != preparing && !stop.IsCancellationRequested)
         {
-            throw new IOException(await nodes.FirstEnded);
+            throw new IOException(await nodes.TooFew);
         }
 
         using var run = await preparing;

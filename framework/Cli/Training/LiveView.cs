@@ -67,9 +67,9 @@ internal sealed class LiveView : RunView
             losses.Clear();
             losses.AddRange(recent.SkipLast(1).Select(step => step.Loss).OfType<double>());
             evaluated = recent.LastOrDefault(step => step.ValidationLoss is not null) ?? evaluated;
+            newest = null;   // it may have come from a later step than these
+            Step(recent[^1]);
         }
-
-        Step(recent[^1]);
     }
 
     public override void Event(RunEvent happened)

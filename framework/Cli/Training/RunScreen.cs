@@ -11,12 +11,14 @@ internal sealed class RunScreen(bool json) : IRunScreen, IDisposable
         AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(json ? System.Console.Error : System.Console.Out) });
 
     private RunView? view;
+    private RunPlan? shown;
 
     /// <summary>The run has been seen going on.</summary>
     public bool HasShown => view is not null;
 
     public void Show(RunPlan plan, IReadOnlyList<StepMetrics> recent)
     {
+        shown = plan;
         view ??= console.Profile.Out.IsTerminal ? new LiveView(plan, console) : new PlainView(plan, console);
         if (recent.Count > 0)
         {
@@ -78,17 +80,19 @@ internal sealed class RunScreen(bool json) : IRunScreen, IDisposable
     }
 
     /// <summary>The terminal goes, and the run goes on.</summary>
-    /// <param name="attach">The command that shows it.</param>
+    /// <param name="attach">The command that shows it, without its name.</param>
+    /// <param name="name">What it was called where it has not been seen.</param>
     /// <returns>The exit code.</returns>
-    public int Leave(string? name, string? directory, string attach)
+    public int Leave(string attach, string? name = null)
     {
         Dispose();
+        name = shown?.Job.Job.Name ?? name;
         if (json)
         {
-            System.Console.Out.Write(JsonOutput.Of(new { Name = name, Outcome = "running", Directory = directory }));
+            System.Console.Out.Write(JsonOutput.Of(new { Name = name, Outcome = "running", Directory = shown?.Directory.Root }));
         }
 
-        Line($"The run goes on; {attach} shows it.");
+        Line($"The run goes on; {attach}{(name is null ? "" : $" {name}")} shows it.");
         return ExitCode.Done;
     }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Pipeline.Cli.Cluster;
 using Pipeline.Core;
+using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Runs;
 using Pipeline.Stages;
 
@@ -44,6 +45,13 @@ internal static class TrainCommand
                 throw new BadInputException("--processes makes a cluster of its own and --join uses another; give one of them.");
             }
 
+            if (parsed.GetValue(nodes) is { } wanted && (wanted < 1 || parsed.GetValue(cluster.Join) is null))
+            {
+                throw new BadInputException(wanted < 1
+                    ? $"--nodes must be at least 1, not {wanted}."
+                    : "--nodes says how many nodes of a cluster to wait for; it needs --join.");
+            }
+
             var detaches = parsed.GetValue(detach);
             if (detaches && parsed.GetValue(cluster.Join) is null)
             {
@@ -52,7 +60,7 @@ internal static class TrainCommand
 
             var onCluster = ClusterTraining.Of(parsed, cluster, count, parsed.GetValue(nodes));
             var opened = new TrainingPlan(file, parsed.GetValue(set) ?? [], Families.All, from, onCluster is not null, parsed.GetValue(inject));
-            return RunAsync(opened, parsed.GetValue(json), AttachCommand.Line(onCluster?.Join), onCluster is null
+            return RunAsync(opened, parsed.GetValue(json), AttachCommand.Line(parsed, cluster), onCluster?.Join is not null, onCluster is null
                 ? InProcessAsync
                 : (plan, screen, stop) => onCluster.RunAsync(plan, detaches, screen, stop));
         });
@@ -66,16 +74,21 @@ internal static class TrainCommand
     }
 
     private static async Task<int> RunAsync(
-        TrainingPlan opened, bool json, string attach, Func<TrainingPlan, RunScreen, CancellationToken, Task<RunSummary?>> train)
+        TrainingPlan opened, bool json, string attach, bool mayLoseTerminal, Func<TrainingPlan, RunScreen, CancellationToken, Task<RunSummary?>> train)
     {
         using var plan = opened;
-        using var signals = new StopSignals();   // until here a signal simply ends the process: there is nothing to lose
+        using var signals = new StopSignals(withTerminal: !mayLoseTerminal);   // until here a signal simply ends the process: there is nothing to lose
         using var screen = new RunScreen(json);
         try
         {
             return await train(plan, screen, signals.Stop) is { } summary
                 ? screen.Finish(summary)
-                : screen.Leave(plan.Job.Job.Name, plan.Directory.Root, $"{attach} {plan.Job.Job.Name}");
+                : screen.Leave(attach);
+        }
+        catch (RunStoppedException stopped)
+        {
+            Console.Error.WriteLine(stopped.Message);
+            return ExitCode.Interrupted;
         }
         catch (OperationCanceledException) when (signals.Stop.IsCancellationRequested)
         {

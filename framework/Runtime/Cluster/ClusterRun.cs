@@ -85,14 +85,20 @@ public sealed class ClusterRun : IDisposable
         NodeDescription[] chosen = [.. placed.Select(place => place.Node).Distinct()];
         CheckSoftware(chosen, software);
         var nodes = new RunNodes(system, plan, submitted, ownsCluster: name.Length == 0);
+        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var preparations = chosen.Index().Select(entry => nodes.PrepareAsync(
             found.First(other => other.Value == entry.Item).Key,
             entry.Item,
             entry.Index,
             placed.Index().Where(place => place.Item.Node == entry.Item).ToDictionary(place => place.Index, place => place.Item.Device),
-            stop)).ToArray();
+            giveUp.Token)).ToArray();
         try
         {
+            await foreach (var prepared in Task.WhenEach(preparations))
+            {
+                await prepared;   // where one refuses the others need not be waited for
+            }
+
             var hosts = await Task.WhenAll(preparations);
             plan.Place(
                 [.. placed.Select(place => new WorkerPlace(place.Node.Name, place.Node.Process, place.Device))], placed[0].Node.Software.InstructionSet);
@@ -101,6 +107,8 @@ public sealed class ClusterRun : IDisposable
         }
         catch
         {
+            await giveUp.CancelAsync();
+            await Task.WhenAll(preparations).ContinueWith(_ => { }, TaskScheduler.Default);
             foreach (var prepared in preparations.Where(task => task.IsCompletedSuccessfully))
             {
                 (await prepared).Host.Tell(new EndStages(0));
@@ -132,7 +140,7 @@ public sealed class ClusterRun : IDisposable
     /// <returns>What came of it; failures too.</returns>
     public Task<RunSummary> RunAsync(IRunObserver observer, CancellationToken stop) => RunAsync(observer, stop, default);
 
-    /// <param name="abandon">Leaves the run to another coordinator, as it is.</param>
+    /// <param name="abandon">Leaves the run to another coordinator, behind the step under way.</param>
     internal Task<RunSummary> RunAsync(IRunObserver observer, CancellationToken stop, CancellationToken abandon) =>
         TrainingRun.RunAsync(system, Plan, start, members, observer, stop, abandon);
 

@@ -32,6 +32,9 @@ internal sealed class HostedRun(SubmittedRun submitted)
     /// <summary>Null until the run has begun.</summary>
     public IReadOnlyList<WorkerPlace>? Places { get; set; }
 
+    /// <summary>What happened before it had begun.</summary>
+    public List<RunHappening> Early { get; } = [];
+
     /// <summary>How it ended: <see cref="RunOver"/> or <see cref="RunFailed"/>; null while it goes on.</summary>
     public IControlMessage? End { get; set; }
 

@@ -14,6 +14,7 @@ internal sealed class NodeActor : ReceiveActor
     private readonly ITensorPlane plane;
     private readonly Func<IReadOnlyDictionary<string, long>> refused;
     private readonly Dictionary<IActorRef, NodeRun> runs = [];
+    private readonly List<PrepareRun> preparing = [];   // they have their devices already
     private IActorRef? ending;
 
     /// <param name="description">With all devices free.</param>
@@ -27,7 +28,11 @@ internal sealed class NodeActor : ReceiveActor
         Receive<DescribeNode>(_ => Sender.Tell(Describe()));
         Receive<PrepareRun>(Prepare);
         Receive<Opened>(Host);
-        Receive<RunRefused>(refusal => Sender.Tell(refusal));
+        Receive<NotOpened>(message =>
+        {
+            preparing.Remove(message.Asked);
+            Sender.Tell(message.Answer);
+        });
         Receive<ListRuns>(_ => Sender.Tell(new HeldRuns([.. runs.Select(run => run.Value.Held(run.Key, description, plane.Address))])));
         Receive<DescribeRun>(message => Sender.Tell(
             (object?)runs.Values.FirstOrDefault(run => run.Submitted.Run == message.Run)?.Submitted ?? new RunRefused("it has no part in the run.")));
@@ -61,35 +66,57 @@ internal sealed class NodeActor : ReceiveActor
 
     private NodeDescription Describe() => description with
     {
-        Devices = [.. description.Devices.Select(device => device with { Runs = [.. runs.Values.SelectMany(run => run.On(device.Name))] })],
+        Devices = [.. description.Devices.Select(device => device with { Runs = [.. Taken(device.Name, Guid.Empty)] })],
         Refused = refused(),
     };
+
+    /// <summary>What has a device, in words.</summary>
+    /// <param name="except">A run that is not asked about.</param>
+    private IEnumerable<string> Taken(string device, Guid except) =>
+    [
+        .. runs.Values.Where(run => run.Submitted.Run != except).SelectMany(run => run.On(device)),
+        .. preparing.Where(run => run.Submitted.Run != except && Wanted(run).Contains(device)).Select(run => $"{run.Submitted.Name}: being prepared"),
+        .. ending is null ? Array.Empty<string>() : ["the node's end"],
+    ];
+
+    /// <summary>Any of what is lent may be used at once where it is a spare.</summary>
+    private static IEnumerable<string> Wanted(PrepareRun message) => message.Devices.Count == 0 ? message.Lends : message.Devices.Values;
 
     /// <summary>Reading and hashing data takes long, so it happens beside the mailbox.</summary>
     private void Prepare(PrepareRun message)
     {
+        if (Refusal(message) is { } refusal)
+        {
+            Sender.Tell(refusal);
+            return;
+        }
+
         var self = Self;
+        preparing.Add(message);
         Task.Run(() => new NodeRun(message, architectures)).PipeTo(
             self,
             Sender,
-            opened => new Opened(opened),
-            failure => new RunRefused(failure is BadInputException ? failure.Message : FailureSentence.Of(failure)));
+            opened => new Opened(message, opened),
+            failure => new NotOpened(message, new RunRefused(failure is BadInputException ? failure.Message : FailureSentence.Of(failure))));
+    }
+
+    private RunRefused? Refusal(PrepareRun message)
+    {
+        string[] wanted = [.. message.Devices.Values.Union(message.Lends)];
+        return wanted.FirstOrDefault(device => !description.Devices.Any(own => own.Name == device)) is { } missing ? new($"there is no device {missing} here.")
+            : wanted.Select(device => (device, By: Taken(device, message.Submitted.Run).FirstOrDefault())).FirstOrDefault(place => place.By is not null) is { By: { } by } place
+                ? new($"its {place.device} is taken by {by}.", IsBusy: true)
+            : null;
     }
 
     private void Host(Opened message)
     {
         var run = message.Run;
+        preparing.Remove(message.Asked);
         if (ending is not null)
         {
             run.Dispose();
-            Sender.Tell(new RunRefused("it is ending."));
-            return;
-        }
-
-        if (run.Devices.FirstOrDefault(device => !description.Devices.Any(own => own.Name == device.Value)) is { Value: { } missing })
-        {
-            run.Dispose();
-            Sender.Tell(new RunRefused($"there is no device {missing} here."));
+            Sender.Tell(new RunRefused("it is ending.", IsBusy: true));
             return;
         }
 
@@ -117,5 +144,7 @@ internal sealed class NodeActor : ReceiveActor
         }
     }
 
-    private sealed record Opened(NodeRun Run);
+    private sealed record Opened(PrepareRun Asked, NodeRun Run);
+
+    private sealed record NotOpened(PrepareRun Asked, RunRefused Answer);
 }

@@ -30,7 +30,7 @@ public sealed record NodeDevice(string Name, long Memory, IReadOnlyList<string> 
 
 /// <summary>To a node: open what a run needs and be ready to start workers; answered with <see cref="RunPrepared"/> or <see cref="RunRefused"/>.</summary>
 /// <param name="Number">The node's own in the run.</param>
-/// <param name="Probe">A file that the coordinator has made where the run directory will be.</param>
+/// <param name="Probe">A file that the coordinator has made beside the run directory.</param>
 /// <param name="Devices">By worker; none where the node is to be a spare, which is ready for any.</param>
 /// <param name="Lends">Devices that any worker of the run may be placed on.</param>
 internal sealed record PrepareRun(
@@ -41,7 +41,8 @@ internal sealed record PrepareRun(
 internal sealed record RunPrepared(IActorRef Host, PlaneAddress Plane) : IControlMessage;
 
 /// <param name="Reason">One sentence.</param>
-internal sealed record RunRefused(string Reason) : IControlMessage;
+/// <param name="IsBusy">It may take part another time.</param>
+internal sealed record RunRefused(string Reason, bool IsBusy = false) : IControlMessage;
 
 /// <summary>To a node: say what runs it has a part in; answered with <see cref="HeldRuns"/>.</summary>
 internal sealed record ListRuns : IControlMessage;

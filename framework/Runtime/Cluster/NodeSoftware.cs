@@ -9,7 +9,7 @@ namespace Pipeline.Runtime.Cluster;
 public sealed record NodeSoftware(int Protocol, string Pipeline, string Akka, string TorchSharp, string LibTorch, string InstructionSet)
 {
     /// <summary>Raised with every change of a message or frame.</summary>
-    public const int CurrentProtocol = 2;
+    public const int CurrentProtocol = 3;
 
     /// <summary>Loads libtorch if it is not loaded yet.</summary>
     public static NodeSoftware OfThisProcess()
@@ -23,6 +23,9 @@ public sealed record NodeSoftware(int Protocol, string Pipeline, string Akka, st
             torch.Version.ToString(),
             torch.InstructionSet);
     }
+
+    /// <summary>What messages need to be understood here: the first difference to this process in words, whose libtorch need not be loaded; null when there is none.</summary>
+    public string? DifferenceOfMessages() => DifferenceTo(new(CurrentProtocol, Version(typeof(NodeSoftware)), Version(typeof(global::Akka.Actor.ActorSystem)), TorchSharp, LibTorch, InstructionSet));
 
     /// <summary>The first difference in words, such as <c>libtorch 2.10.0, not 2.11.0</c>; null when there is none.</summary>
     public string? DifferenceTo(NodeSoftware expected)

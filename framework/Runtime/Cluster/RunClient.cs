@@ -21,6 +21,7 @@ public sealed class RunClient(ClusterSettings settings, string join, bool insecu
     /// <returns>What came of it; null where it goes on.</returns>
     /// <exception cref="BadInputException">The cluster refuses the run.</exception>
     /// <exception cref="IOException">The run could not begin, or is lost.</exception>
+    /// <exception cref="RunStoppedException">Somebody asked for its end before it had begun.</exception>
     public async Task<RunSummary?> TrainAsync(RunPlan plan, int nodes, bool detaches, IRunScreen screen, CancellationToken stop)
     {
         using var probe = new StorageProbe(plan.Directory.Root);
@@ -45,14 +46,15 @@ public sealed class RunClient(ClusterSettings settings, string join, bool insecu
     /// <param name="detach">Leaves the run alone.</param>
     /// <returns>What came of it; null where it goes on.</returns>
     /// <exception cref="BadInputException">There is no such run.</exception>
-    /// <exception cref="IOException">The run is lost.</exception>
+    /// <exception cref="IOException">The run is lost, or nobody answers.</exception>
+    /// <exception cref="RunStoppedException">Somebody asked for its end before it had begun.</exception>
     public Task<RunSummary?> AttachAsync(string? name, bool stops, IRunScreen screen, CancellationToken detach) =>
         ShowAsync(new() { Name = name, Stops = stops }, screen, default, detach);
 
     private async Task<RunSummary?> ShowAsync(RunRequest request, IRunScreen screen, CancellationToken stop, CancellationToken detach)
     {
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(stop, detach);
-        var member = await ClusterNode.StartAsync(settings, join, [], insecure, stop: giveUp.Token);
+        ClusterNode? member = await ClusterNode.StartAsync(settings, join, [], insecure, stop: giveUp.Token);
         try
         {
             while (true)
@@ -69,16 +71,20 @@ public sealed class RunClient(ClusterSettings settings, string join, bool insecu
 
                 screen.Say("The cluster has lost sight of this command, which joins it again.");
                 await member.DisposeAsync();
-                member = await JoinAgainAsync(request, giveUp.Token);
+                member = null;
+                member = await JoinAgainAsync(request, detach);   // a run that is to end is told so as soon as it is found again
             }
         }
         finally
         {
-            await member.DisposeAsync();
+            if (member is not null)
+            {
+                await member.DisposeAsync();
+            }
         }
     }
 
-    private async Task<ClusterNode> JoinAgainAsync(RunRequest request, CancellationToken stop)
+    private async Task<ClusterNode> JoinAgainAsync(RunRequest request, CancellationToken detach)
     {
         using var late = new CancellationTokenSource(RejoinLimit);
         while (true)
@@ -87,7 +93,7 @@ public sealed class RunClient(ClusterSettings settings, string join, bool insecu
             {
                 try
                 {
-                    return await ClusterNode.StartAsync(settings, address, [], insecure, joinLimit: OneJoinLimit, stop: stop);
+                    return await ClusterNode.StartAsync(settings, address, [], insecure, joinLimit: OneJoinLimit, stop: detach);
                 }
                 catch (BadInputException problem) when (late.IsCancellationRequested)
                 {

@@ -15,18 +15,27 @@ internal sealed class RunClientActor : ReceiveActor, IWithTimers
     /// <summary>A healthy coordinator's node answers within a fraction of it.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
+    /// <summary>Another node has the coordinators long before.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
     private readonly RunRequest request;
     private readonly IReadOnlyList<IArchitecture> architectures;
     private readonly IRunScreen screen;
     private readonly TaskCompletionSource<RunSummary?> outcome;
-    private IActorRef source = ActorRefs.Nobody;   // of the newest picture: what a replaced one still says does not count
+    private readonly TimeSpan limit;
+    private Address? asked;   // who has the coordinators as far as is known here: what a replaced one still says does not count
+    private IActorRef source = ActorRefs.Nobody;   // of the newest picture
     private string? node;
     private long heard = Stopwatch.GetTimestamp();
     private bool isMissed;
+    private bool hasAnswered;
     private bool isStopping;
 
-    public RunClientActor(RunRequest request, IReadOnlyList<IArchitecture> architectures, IRunScreen screen, TaskCompletionSource<RunSummary?> outcome)
+    /// <param name="limit">To go without an answer; one minute where it is null.</param>
+    public RunClientActor(
+        RunRequest request, IReadOnlyList<IArchitecture> architectures, IRunScreen screen, TaskCompletionSource<RunSummary?> outcome, TimeSpan? limit = null)
     {
+        this.limit = limit ?? Limit;
         this.request = request;
         this.architectures = architectures;
         this.screen = screen;
@@ -37,8 +46,8 @@ internal sealed class RunClientActor : ReceiveActor, IWithTimers
             isStopping = true;
             Ask();
         });
-        Receive<RunShown>(message => Heard(() => Show(message)));
-        Receive<RunWaits>(_ => Heard(() => { }));
+        Receive<RunShown>(_ => IsAsked, message => Heard(() => Show(message)));
+        Receive<RunWaits>(_ => IsAsked, message => Heard(() => Wait(message)));
         Receive<RunSteps>(message => Sender.Equals(source), message =>
         {
             foreach (var step in message.Steps)
@@ -51,19 +60,22 @@ internal sealed class RunClientActor : ReceiveActor, IWithTimers
             request.Plan?.Place(message.Places);
             screen.Event(message.Happened);
         });
-        Receive<RunOver>(message => Sender.Equals(source) || request.Node is null, message => outcome.TrySetResult(message.Summary));
-        Receive<RunFailed>(message => Sender.Equals(source) || request.Node is null, message => outcome.TrySetException(
-            message.Reason is null ? new OperationCanceledException("The run was stopped before it began.")
+        Receive<RunOver>(_ => IsAsked || Sender.Equals(source), message => outcome.TrySetResult(message.Summary));
+        Receive<RunFailed>(_ => IsAsked || Sender.Equals(source), message => outcome.TrySetException(
+            message.Reason is null ? new RunStoppedException()
             : message.IsBadInput ? new BadInputException(message.Reason)
             : new IOException(message.Reason)));
-        Receive<RunUnknown>(Unknown);
+        Receive<RunUnknown>(_ => IsAsked, message => Heard(() => Unknown(message)));
+        Receive<NodeDescription>(_ => IsAsked, Compare);
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
     public static Props Props(
-        RunRequest request, IReadOnlyList<IArchitecture> architectures, IRunScreen screen, TaskCompletionSource<RunSummary?> outcome) =>
-        Akka.Actor.Props.Create(() => new RunClientActor(request, architectures, screen, outcome));
+        RunRequest request, IReadOnlyList<IArchitecture> architectures, IRunScreen screen, TaskCompletionSource<RunSummary?> outcome, TimeSpan? limit = null) =>
+        Akka.Actor.Props.Create(() => new RunClientActor(request, architectures, screen, outcome, limit));
+
+    private bool IsAsked => Sender.Path.Address == asked;
 
     protected override void PreStart() => Timers.StartPeriodicTimer("look", Look.Instance, TimeSpan.Zero, Interval);
 
@@ -84,12 +96,6 @@ internal sealed class RunClientActor : ReceiveActor, IWithTimers
     {
         var members = Akka.Cluster.Cluster.Get(Context.System).State.Members;
         request.Members = [.. members.Where(member => member.HasRole(ClusterRun.NodeRole)).Select(member => $"{member.Address.Host}:{member.Address.Port}")];
-        if (!isMissed && Stopwatch.GetElapsedTime(heard) > Patience && request.Plan is not null)
-        {
-            isMissed = true;
-            screen.Say("The run's coordinator is not heard of; looking for it.");
-        }
-
         // As Akka's cluster singleton has it: the oldest one with the role.
         var oldest = members.Where(member => member.HasRole(ClusterNode.CoordinatorRole) && member.Status is MemberStatus.Up or MemberStatus.Leaving)
             .Aggregate((Member?)null, (one, other) => one is not null && one.IsOlderThan(other) ? one : other);
@@ -103,18 +109,80 @@ internal sealed class RunClientActor : ReceiveActor, IWithTimers
             return;
         }
 
-        var runs = Context.ActorSelection(new RootActorPath(oldest.Address) / "user" / RunsActor.Name / RunsActor.SingletonName);
-        runs.Tell(request.Submits ? request.Submission! : new AttachRun(request.Run, request.Name));
+        if (!oldest.HasRole(ClusterRun.NodeRole))
+        {
+            outcome.TrySetException(new BadInputException("The cluster is that of one pipeline train --processes, which shows its run itself and takes no others."));
+            return;
+        }
+
+        asked = oldest.Address;
+        LookForSilence();
+        if (!hasAnswered)
+        {
+            Context.ActorSelection(new RootActorPath(asked) / "user" / NodeActor.Name).Tell(new DescribeNode());
+        }
+
+        Tell(new AttachRun(request.Run, request.Name, request.Name is { Length: > 0 } name ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(name)) : null));
         if (isStopping && request.Run is { } run)
         {
-            runs.Tell(new StopSubmitted(run));
+            Tell(new StopSubmitted(run));
+        }
+    }
+
+    private void Tell(IControlMessage message) =>
+        Context.ActorSelection(new RootActorPath(asked!) / "user" / RunsActor.Name / RunsActor.SingletonName).Tell(message);
+
+    private void LookForSilence()
+    {
+        var silence = Stopwatch.GetElapsedTime(heard);
+        if (silence > limit)
+        {
+            outcome.TrySetException(new IOException(
+                $"The node {asked!.Host}:{asked.Port}, which has the cluster's runs, has not answered for {limit.TotalSeconds:F0} s"
+                + $"{(request.Node is null ? "" : ", and the run may go on")}."));
+        }
+        else if (!isMissed && silence > Patience)
+        {
+            isMissed = true;
+            screen.Say(request.Node is null
+                ? $"The node {asked!.Host}:{asked.Port}, which has the cluster's runs, does not answer yet."
+                : "The run's coordinator is not heard of; looking for it.");
+        }
+    }
+
+    private void Compare(NodeDescription node)
+    {
+        if (node.Software.DifferenceOfMessages() is { } difference)
+        {
+            outcome.TrySetException(new BadInputException($"The node {node.Name} has {difference} as this command has; both must be the same."));
         }
     }
 
     private void Heard(Action then)
     {
-        (heard, isMissed) = (Stopwatch.GetTimestamp(), false);
+        (heard, isMissed, hasAnswered) = (Stopwatch.GetTimestamp(), false, true);
         then();
+    }
+
+    private void Wait(RunWaits message)
+    {
+        if (request.Node is null && request.Submission is null && request.Run is null)
+        {
+            screen.Say("The run has not begun yet.");
+        }
+
+        request.Run ??= message.Run;
+        StopIfAsked();
+    }
+
+    /// <summary>As soon as it is known which run it is.</summary>
+    private void StopIfAsked()
+    {
+        if (request.Stops && !isStopping)
+        {
+            isStopping = true;
+            Ask();
+        }
     }
 
     private void Show(RunShown message)
@@ -134,16 +202,20 @@ internal sealed class RunClientActor : ReceiveActor, IWithTimers
         }
 
         screen.Show(request.Plan, message.Recent);
-        if (request.Stops && !isStopping)
-        {
-            isStopping = true;
-            Ask();
-        }
+        StopIfAsked();
     }
 
     private void Unknown(RunUnknown message)
     {
-        if (request.Plan is not { } plan || request.Node is null)
+        if (request.Submits && isStopping)
+        {
+            outcome.TrySetException(new RunStoppedException());
+        }
+        else if (request.Submits)
+        {
+            Tell(request.Submission!);   // again where a coordinator was lost with it before it had begun
+        }
+        else if (request.Plan is not { } plan || request.Node is null)
         {
             outcome.TrySetException(new BadInputException(message.Sentence));
         }
@@ -164,37 +236,4 @@ internal sealed class RunClientActor : ReceiveActor, IWithTimers
     {
         public static readonly Look Instance = new();
     }
-}
-
-/// <summary>What a terminal wants, and what it knows of it.</summary>
-internal sealed class RunRequest
-{
-    /// <summary>Null where the terminal attaches to a run.</summary>
-    public SubmitRun? Submission { get; init; }
-
-    /// <summary>Not needed any more when the run has begun.</summary>
-    public StorageProbe? Probe { get; init; }
-
-    /// <summary>Its name or directory.</summary>
-    public string? Name { get; init; }
-
-    /// <summary>Not to be waited for once it has begun.</summary>
-    public bool Detaches { get; init; }
-
-    /// <summary>To be ended cleanly once it is found.</summary>
-    public bool Stops { get; init; }
-
-    /// <summary>The run is not known to have begun.</summary>
-    public bool Submits { get; set; }
-
-    /// <summary>The run's secret.</summary>
-    public Guid? Run { get; set; }
-
-    public RunPlan? Plan { get; set; }
-
-    /// <summary>The name of the node that has the coordinator; null until it is known.</summary>
-    public string? Node { get; set; }
-
-    /// <summary>HOST:PORT of the cluster's nodes.</summary>
-    public IReadOnlyList<string> Members { get; set; } = [];
 }

@@ -4,6 +4,7 @@ using Akka.Cluster;
 using Pipeline.Core;
 using Pipeline.Runtime.Coordination;
 using Pipeline.Runtime.Runs;
+using Pipeline.Runtime.Stages;
 
 namespace Pipeline.Runtime.Cluster;
 
@@ -13,15 +14,19 @@ internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun su
 {
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
 
+    /// <summary>Between two looks whether a node that was asked is still there.</summary>
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(0.25);
+
     /// <summary>A node may have much data to read and hash.</summary>
     private static readonly TimeSpan PreparationLimit = TimeSpan.FromMinutes(30);
 
     private readonly CancellationTokenSource ended = new();
+    private readonly HashSet<UniqueAddress> refused = [];   // by the search alone
     private NodeSoftware? software;
 
     /// <summary>All nodes of a cluster, once there are as many as expected.</summary>
     /// <exception cref="IOException">They do not come, or one does not answer.</exception>
-    public static async Task<IReadOnlyDictionary<Address, NodeDescription>> MembersAsync(ActorSystem system, int expected, TimeSpan limit, CancellationToken stop)
+    public static async Task<IReadOnlyDictionary<Member, NodeDescription>> MembersAsync(ActorSystem system, int expected, TimeSpan limit, CancellationToken stop)
     {
         for (var since = Stopwatch.StartNew(); Up(system).Length < expected;)
         {
@@ -33,45 +38,72 @@ internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun su
             await Task.Delay(TimeSpan.FromMilliseconds(20), stop);
         }
 
-        var nodes = await Task.WhenAll(Up(system).Select(async address => (
-            address, Description: await AskAsync<NodeDescription>(system, address, new DescribeNode(), AnswerLimit, $"{address.Host}:{address.Port}", stop))));
+        var nodes = await Task.WhenAll(Up(system).Select(async node => (
+            node, Description: await AskAsync<NodeDescription>(system, node, new DescribeNode(), AnswerLimit, NameOf(node), stop))));
         if (nodes.GroupBy(node => node.Description.Name, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } twice)
         {
             throw new IOException($"{twice.Count()} nodes have the name {twice.Key}; pipeline.node.name must be different for each.");
         }
 
-        return nodes.ToDictionary(node => node.address, node => node.Description);
+        return nodes.ToDictionary(node => node.node, node => node.Description);
     }
 
     /// <summary>Has a node open what it needs.</summary>
     /// <param name="number">That it gets in the run.</param>
     /// <param name="devices">By worker; none for a spare.</param>
     /// <exception cref="BadInputException">It refuses; the sentence names it.</exception>
-    public async Task<PreparedHost> PrepareAsync(Address address, NodeDescription node, int number, IReadOnlyDictionary<int, string> devices, CancellationToken stop)
+    /// <exception cref="IOException">It has no room, does not answer, or was lost.</exception>
+    public async Task<PreparedHost> PrepareAsync(Member member, NodeDescription node, int number, IReadOnlyDictionary<int, string> devices, CancellationToken stop)
     {
         software ??= node.Software;
         using var probe = new StorageProbe(plan.Directory.Root);
         string[] lends = [.. Lent(node)];
         var message = new PrepareRun(submitted, number, probe.Path, devices, lends);
-        return await AskAsync<IControlMessage>(system, address, message, PreparationLimit, node.Name, stop) switch
+        var asked = AskAsync<IControlMessage>(system, member, message, PreparationLimit, node.Name, CancellationToken.None);
+        try
         {
-            RunPrepared ready => new(number, ready.Host, node.Name, node.Process, lends, ready.Plane),
-            RunRefused refused => throw new BadInputException($"The node {node.Name} refuses the run: {refused.Reason}"),
-            var other => throw new IOException($"The node {node.Name} answers {other.GetType().Name}."),
-        };
+            return await asked.WaitAsync(stop) switch
+            {
+                RunPrepared ready => new(number, ready.Host, node.Name, node.Process, lends, ready.Plane),
+                RunRefused { IsBusy: true } refusal => throw new IOException($"The node {node.Name} cannot take the run now: {refusal.Reason}"),
+                RunRefused refusal => throw new BadInputException($"The node {node.Name} refuses the run: {refusal.Reason}"),
+                var other => throw new IOException($"The node {node.Name} answers {other.GetType().Name}."),
+            };
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            _ = asked.ContinueWith(
+                late => (late.Result as RunPrepared)?.Host.Tell(new EndStages(0)), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            throw;
+        }
     }
 
-    public void Watch(IActorRef observer) => system.ActorOf(Props.Create(() => new Watcher(observer)));
+    public void Watch(IActorContext observer)
+    {
+        var self = observer.Self;
+        observer.ActorOf(Props.Create(() => new Watcher(self)));
+    }
 
     public async Task<PreparedHost?> FindAsync(int number, IReadOnlyList<IActorRef> known)
     {
-        var others = Up(system).Where(address => known.All(host => host.Path.Address != address));
-        foreach (var address in others)
+        foreach (var member in Up(system).Where(member => !refused.Contains(member.UniqueAddress) && known.All(host => host.Path.Address != member.Address)))
         {
-            var node = await AskAsync<NodeDescription>(system, address, new DescribeNode(), AnswerLimit, $"{address.Host}:{address.Port}", ended.Token);
-            if (node.Devices.All(device => device.Runs.Count == 0) && Lent(node).Any() && (software is null || node.Software.DifferenceTo(software) is null))
+            try
             {
-                return await PrepareAsync(address, node, number, new Dictionary<int, string>(), ended.Token);
+                var node = await AskAsync<NodeDescription>(system, member, new DescribeNode(), AnswerLimit, NameOf(member), ended.Token);
+                if (node.Devices.All(device => device.Runs.Count == 0) && Lent(node).Any() && (software is null || node.Software.DifferenceTo(software) is null))
+                {
+                    return await PrepareAsync(member, node, number, new Dictionary<int, string>(), ended.Token);
+                }
+            }
+            catch (IOException)
+            {
+                // Another may answer.
+            }
+            catch (BadInputException)
+            {
+                refused.Add(member.UniqueAddress);   // and would do so again
+                throw;
             }
         }
 
@@ -98,12 +130,11 @@ internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun su
     /// <summary>The runs that reachable nodes have a part in, by node.</summary>
     public static async Task<IReadOnlyList<HeldRun>> HeldAsync(ActorSystem system, TimeSpan limit, CancellationToken stop)
     {
-        var unreachable = global::Akka.Cluster.Cluster.Get(system).State.Unreachable.Select(member => member.Address).ToHashSet();
-        var answers = await Task.WhenAll(Up(system).Where(address => !unreachable.Contains(address)).Select(async address =>
+        var answers = await Task.WhenAll(Up(system).Select(async member =>
         {
             try
             {
-                return (await AskAsync<HeldRuns>(system, address, new ListRuns(), limit, $"{address.Host}:{address.Port}", stop)).Runs;
+                return (await AskAsync<HeldRuns>(system, member, new ListRuns(), limit, NameOf(member), stop)).Runs;
             }
             catch (IOException)
             {
@@ -114,24 +145,41 @@ internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun su
     }
 
     /// <exception cref="IOException">The node does not answer.</exception>
-    public static Task<IControlMessage> DescribeAsync(ActorSystem system, HeldRun held, TimeSpan limit, CancellationToken stop) =>
-        AskAsync<IControlMessage>(system, held.Host.Path.Address, new DescribeRun(held.Run), limit, held.Node, stop);
+    public static async Task<IControlMessage> DescribeAsync(ActorSystem system, HeldRun held, TimeSpan limit, CancellationToken stop) =>
+        Up(system).FirstOrDefault(member => member.Address == held.Host.Path.Address) is { } holder
+            ? await AskAsync<IControlMessage>(system, holder, new DescribeRun(held.Run), limit, held.Node, stop)
+            : throw new IOException($"The node {held.Node} was lost.");
 
     /// <summary>Free devices of the job's kind.</summary>
     private IEnumerable<string> Lent(NodeDescription node) => node.Devices.Where(device => device.Runs.Count == 0).Select(device => device.Name)
         .Where(name => name.Split(':')[0] == plan.Job.Device[0].Split(':')[0]);
 
-    private static Address[] Up(ActorSystem system) =>
-    [
-        .. global::Akka.Cluster.Cluster.Get(system).State.Members
-            .Where(member => member.Status == MemberStatus.Up && member.HasRole(ClusterRun.NodeRole)).Select(member => member.Address),
-    ];
-
-    private static async Task<T> AskAsync<T>(ActorSystem system, Address address, object message, TimeSpan limit, string name, CancellationToken stop)
+    /// <summary>Those that can be reached.</summary>
+    private static Member[] Up(ActorSystem system)
     {
+        var state = global::Akka.Cluster.Cluster.Get(system).State;
+        return [.. state.Members.Except(state.Unreachable).Where(member => member.Status == MemberStatus.Up && member.HasRole(ClusterRun.NodeRole))];
+    }
+
+    private static string NameOf(Member member) => $"{member.Address.Host}:{member.Address.Port}";
+
+    private static async Task<T> AskAsync<T>(ActorSystem system, Member member, object message, TimeSpan limit, string name, CancellationToken stop)
+    {
+        using var gone = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var answer = system.ActorSelection(new RootActorPath(member.Address) / "user" / NodeActor.Name).Ask<T>(message, limit, gone.Token);
         try
         {
-            return await system.ActorSelection(new RootActorPath(address) / "user" / NodeActor.Name).Ask<T>(message, limit, stop);
+            while (await Task.WhenAny(answer, Task.Delay(LookInterval, CancellationToken.None)) != answer)
+            {
+                // One that cannot be reached may come back until the cluster has removed it.
+                if (global::Akka.Cluster.Cluster.Get(system).State.Members.All(other => other.UniqueAddress != member.UniqueAddress))
+                {
+                    await gone.CancelAsync();
+                    throw new IOException($"The node {name} was lost.");
+                }
+            }
+
+            return await answer;
         }
         catch (AskTimeoutException late)
         {

@@ -88,6 +88,7 @@ internal sealed class RunsActor : ReceiveActor, IWithTimers, IWithStash
             }
         });
         Receive<Stepped>(message => message.Run.Add(message.Metrics));
+        Receive<Began>(Begin);
         Receive<Happened>(Tell);
         Receive<SendSteps>(_ => runs.ForEach(run => run.SendSteps()));
         Receive<Ended>(End);
@@ -151,20 +152,20 @@ internal sealed class RunsActor : ReceiveActor, IWithTimers, IWithStash
         var going = runs.FindAll(run => run.End is null);
         var found = message.Run is { } id
             ? runs.FindAll(run => run.Id == id)
-            : message.Name is not { } name ? going : Named(going, name) is [_, ..] some ? some
-            : [.. Named(runs.FindAll(run => run.Places is not null), name).TakeLast(1)];   // what was refused has never been one
+            : message.Name is null ? going : Named(going, message) is [_, ..] some ? some
+            : [.. Named(runs.FindAll(run => run.Places is not null || run.End is RunOver), message).TakeLast(1)];   // what was refused has never been one
         if (found is [var run])
         {
             Show(run);
         }
-        else
+        else if (!isHandingOver)
         {
             Sender.Tell(new RunUnknown(Sentence(message.Name, found, going)));
         }
     }
 
-    private static List<HostedRun> Named(List<HostedRun> among, string name) =>
-        among.FindAll(run => run.Name == name || run.Submitted.Directory == Path.TrimEndingDirectorySeparator(name));
+    private static List<HostedRun> Named(List<HostedRun> among, AttachRun message) =>
+        among.FindAll(run => run.Name == message.Name || run.Submitted.Directory == message.Directory);
 
     private static string Sentence(string? name, List<HostedRun> found, List<HostedRun> going)
     {
@@ -190,25 +191,40 @@ internal sealed class RunsActor : ReceiveActor, IWithTimers, IWithStash
         else
         {
             Context.Watch(Sender);
-            Sender.Tell(new RunWaits());
+            Sender.Tell(new RunWaits(run.Id));
         }
     }
 
     private RunShown Shown(HostedRun run) => new(run.Submitted, run.Places!, node, run.Recent);
 
-    /// <summary>With the first event the run has begun.</summary>
+    /// <summary>Before its first epoch nobody could take the run over, so nobody is told that it has begun.</summary>
+    private void Begin(Began message)
+    {
+        var (run, places) = message;
+        if (run.Places is not null)
+        {
+            return;
+        }
+
+        run.Places = places;
+        run.Tell(Shown(run));
+        run.Early.ForEach(run.Tell);
+        run.Early.Clear();
+    }
+
     private void Tell(Happened message)
     {
         var (run, happened, places) = message;
-        run.SendSteps();
-        var begins = run.Places is null;
-        run.Places = places;
-        if (begins)
+        var told = new RunHappening(run.Id, happened, places);
+        if (run.Places is null)
         {
-            run.Tell(Shown(run));
+            run.Early.Add(told);
+            return;
         }
 
-        run.Tell(new RunHappening(run.Id, happened, places));
+        run.SendSteps();
+        run.Places = places;
+        run.Tell(told);
     }
 
     private void End(Ended message)
@@ -279,6 +295,8 @@ internal sealed class RunsActor : ReceiveActor, IWithTimers, IWithStash
 
     private sealed record Stepped(HostedRun Run, StepMetrics Metrics);
 
+    private sealed record Began(HostedRun Run, IReadOnlyList<WorkerPlace> Places);
+
     private sealed record Happened(HostedRun Run, RunEvent Event, IReadOnlyList<WorkerPlace> Places);
 
     /// <param name="Summary">Null where there is a failure.</param>
@@ -288,6 +306,8 @@ internal sealed class RunsActor : ReceiveActor, IWithTimers, IWithStash
     private sealed class Observer(IActorRef runs, HostedRun run, RunPlan plan) : IRunObserver
     {
         public void Step(StepMetrics metrics) => runs.Tell(new Stepped(run, metrics));
+
+        public void Began() => runs.Tell(new Began(run, plan.Places));
 
         public void Event(RunEvent happened) => runs.Tell(new Happened(run, happened, plan.Places));
     }

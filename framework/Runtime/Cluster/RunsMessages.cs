@@ -4,17 +4,18 @@ namespace Pipeline.Runtime.Cluster;
 
 // From a terminal to the runs actor.
 
-/// <summary>Train; answered like <see cref="AttachRun"/>. The same run may be submitted again, and is not begun again.</summary>
+/// <summary>Train; for a run that <see cref="AttachRun"/> has found unknown, and answered like it. The same run may be submitted again, and is not begun again.</summary>
 /// <param name="Software">Of the terminal's process.</param>
 /// <param name="Nodes">So many are waited for.</param>
-/// <param name="Probe">A file that the terminal has made where the run directory will be.</param>
+/// <param name="Probe">A file that the terminal has made beside the run directory.</param>
 internal sealed record SubmitRun(SubmittedRun Run, NodeSoftware Software, int Nodes, string Probe) : IControlMessage;
 
 /// <summary>Tell the sender of a run, from now to its end. Answered with <see cref="RunShown"/>, <see cref="RunOver"/>, <see cref="RunFailed"/>, <see cref="RunWaits"/>
 /// or <see cref="RunUnknown"/>; to whoever is told already with <see cref="RunWaits"/>.</summary>
 /// <param name="Run">The run's secret; null where only the name is known.</param>
-/// <param name="Name">Of the job, or its directory; null for the only one.</param>
-internal sealed record AttachRun(Guid? Run, string? Name) : IControlMessage;
+/// <param name="Name">Of the job; null for the only one.</param>
+/// <param name="Directory">What the name is as a run's directory, absolute.</param>
+internal sealed record AttachRun(Guid? Run, string? Name, string? Directory) : IControlMessage;
 
 /// <summary>End a run cleanly after the step under way, or do not begin it.</summary>
 internal sealed record StopSubmitted(Guid Run) : IControlMessage;
@@ -42,7 +43,7 @@ internal sealed record RunOver(Guid Run, RunSummary Summary) : IControlMessage;
 internal sealed record RunFailed(Guid Run, string? Reason, bool IsBadInput) : IControlMessage;
 
 /// <summary>There is nothing new yet.</summary>
-internal sealed record RunWaits : IControlMessage;
+internal sealed record RunWaits(Guid Run) : IControlMessage;
 
 /// <param name="Sentence">Says which runs there are.</param>
 internal sealed record RunUnknown(string Sentence) : IControlMessage;

@@ -13,7 +13,8 @@ namespace Pipeline.Runtime.Coordination;
 /// that step. What happens within an epoch is <see cref="EpochRun"/>'s.</summary>
 internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
 {
-    private const int ClockProbes = 8;
+    /// <summary>For another process, while those that the run has all leave: they have 25 s.</summary>
+    private static readonly TimeSpan SearchLimit = TimeSpan.FromSeconds(10);
 
     private readonly RunState run;
     private readonly RunRecorder recorder;
@@ -30,6 +31,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private string? recovering;   // why an epoch begins that is not the first
     private bool takesOver;   // until its first epoch
     private bool hasBegun;
+    private bool isAbandoning;
     private IActorRef? ending;
 
     public CoordinatorActor(RunPlan plan, RunRecorder recorder, RunMembers members, TaskCompletionSource<RunSummary> outcome)
@@ -68,8 +70,10 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         Receive<Terminated>(message => Lost(members.Find(message.ActorRef), "The cluster has removed it."));
         Receive<HostLeaves>(message => Leaves(members.Find(message.Host)));
         Receive<HostJoined>(Joined);
-        Receive<NodesChanged>(_ => members.Seek(seats, IsPinned));
+        Receive<NobodyStays>(_ => StopAlone());
+        Receive<NodesChanged>(_ => Seek());
         Receive<StopRun>(_ => Stop());
+        Receive<AbandonRun>(_ => Abandon());
         Receive<LookForStall>(_ => LookForStall());
         Receive<EndRun>(_ => End());
         Receive<StagesEnded>(_ => Ended(members.Find(Sender)));
@@ -163,7 +167,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         {
             Pause();   // with this one
         }
-        else if (hasBegun && (IsCrowded || members.All.Count == 2))   // with a second one there are copies in memory
+        else if (hasBegun && (IsCrowded || members.All.Count == 2 || members.Leaving.Count > 0))   // with a second one there are copies in memory
         {
             Move($"The node {members.Find(message.Host)!.Node} has joined");
         }
@@ -183,6 +187,12 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     /// <summary>Begins an epoch: whatever the processes are at counts no more.</summary>
     private void Pause()
     {
+        if (isAbandoning)
+        {
+            outcome.TrySetCanceled();   // another coordinator begins it
+            return;
+        }
+
         losses.Reach(epochRun?.Step ?? 0);
         run.Plan.Directory.CheckOwner();   // who stood still must not go on by itself
         var stillStarts = epochRun is { HasBegun: false };
@@ -225,7 +235,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         recorder.RollBack(point.Step);
         run.Plan.Place([.. seats.Select(seat => members.Place(seat))]);
         run.Meter.Meet([.. seats.Select(seat => seat.Host)]);
-        members.ReadClocks(ClockProbes, Self);
+        members.ReadClocks(Self);
         if (recovering is { } reason)
         {
             events.Epoch(takesOver ? "takeover" : "recovery", reason, epoch, point, seats.Index().Where(seat => seat.Item != before[seat.Index])
@@ -265,7 +275,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             members.Remove(host);
         }
 
-        members.Seek(seats, IsPinned);
+        recorder.Began();
+        Seek();
     }
 
     void IEpochEvents.Finished(string result)
@@ -298,6 +309,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             epochRun?.Written();
         }
     }
+
+    private void Seek() => members.Seek(seats, IsPinned);
 
     private void Failed(StageFailed message)
     {
@@ -366,14 +379,28 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         }
 
         host.IsLeaving = true;
-        if (members.AllLeave)
+        if (members.AllLeave && members.Seek(seats, IsPinned))
         {
-            recorder.Event("warning", $"The node {host.Node} leaves, and no other is there: the run ends after this step.");
-            run.IsStopping = true;
-            return;
+            Timers.StartSingleTimer("leave", new NobodyStays(), SearchLimit);
         }
+        else if (members.AllLeave)
+        {
+            StopAlone();
+        }
+        else
+        {
+            Move($"The node {host.Node} leaves");
+        }
+    }
 
-        Move($"The node {host.Node} leaves");
+    /// <summary>No other process has been found that the run could go on in.</summary>
+    private void StopAlone()
+    {
+        if (members.AllLeave && !run.IsStopping)
+        {
+            recorder.Event("warning", $"The node {members.Leaving[^1].Node} leaves, and no other is there: the run ends after this step.");
+            run.IsStopping = true;
+        }
     }
 
     private void Joined(HostJoined message)
@@ -383,6 +410,21 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
         {
             recorder.Event("join", $"The node {host.Node} has joined the run.");
         }
+        else if (message.Refusal is { } refusal)
+        {
+            recorder.Event("warning", refusal);
+            Seek();
+        }
+        else
+        {
+            StopAlone();
+        }
+    }
+
+    private void Abandon()
+    {
+        isAbandoning = true;
+        (epochRun is null ? Pause : (Action)epochRun.Suspend)();
     }
 
     /// <summary>At the end of the step under way, without losing one.</summary>
@@ -453,5 +495,4 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             ending.Tell(RunEnded.Instance);
         }
     }
-
 }

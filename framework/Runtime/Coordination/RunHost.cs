@@ -11,6 +11,8 @@ namespace Pipeline.Runtime.Coordination;
 internal sealed class RunHost(PreparedHost prepared)
 {
     private readonly Dictionary<int, IActorRef> workers = [];   // where there is no line
+    private Task<ITensorLink>? dialled;
+    private Action stopDialling = () => { };
     private ControlLine? line;
     private ITensorLink? link;
 
@@ -53,6 +55,14 @@ internal sealed class RunHost(PreparedHost prepared)
         return Devices.Count < before;
     }
 
+    /// <summary>Opens the line to it; it may be that nobody listens there any more.</summary>
+    public Task<ITensorLink> DialAsync(ITensorPlane plane, LinkName name, ControlLine made)
+    {
+        var dialling = new CancellationTokenSource();
+        stopDialling = dialling.Cancel;
+        return dialled = plane.DialAsync(Address!, name, made, dialling.Token);
+    }
+
     /// <summary>From here on messages go over a line.</summary>
     public void Tie(ControlLine made, ITensorLink opened) => (line, link) = (made, opened);
 
@@ -87,13 +97,18 @@ internal sealed class RunHost(PreparedHost prepared)
     /// <param name="atOnce">What has not been brought out counts no more.</param>
     public void Close(bool atOnce)
     {
-        if (atOnce)
+        stopDialling();
+        if (link is null)
         {
-            link?.Abandon();
+            dialled?.ContinueWith(late => late.Result.Abandon(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+        }
+        else if (atOnce)
+        {
+            link.Abandon();
         }
         else
         {
-            _ = Task.Run(() => link?.Dispose());   // which waits for the other end
+            _ = Task.Run(link.Dispose);   // which waits for the other end
         }
     }
 }

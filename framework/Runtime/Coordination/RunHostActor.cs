@@ -13,6 +13,9 @@ namespace Pipeline.Runtime.Coordination;
 /// is told. When the coordinator is gone it ends the stages and waits a while for another one.</summary>
 internal sealed class RunHostActor : ReceiveActor
 {
+    /// <summary>Until all processes of the run have opened their data.</summary>
+    private static readonly TimeSpan PreparationLimit = TimeSpan.FromMinutes(30);
+
     /// <summary>Whoever had this made and is not heard of must not keep the devices; another coordinator is there sooner.</summary>
     private static readonly TimeSpan LonelyLimit = TimeSpan.FromMinutes(2);
 
@@ -20,6 +23,7 @@ internal sealed class RunHostActor : ReceiveActor
     private readonly SnapshotStore snapshots = new();
     private readonly ConcurrentDictionary<int, IActorRef> workers = [];   // those of the epoch; read by the line's thread
     private volatile Tied? line;
+    private PauseStages? early;   // came over the line before this end knew that it is there
     private IActorRef coordinator = ActorRefs.Nobody;   // where there is no line
     private IActorRef? stages;   // of the epoch
     private StartStages? begun;   // the newest epoch that has begun here
@@ -27,12 +31,13 @@ internal sealed class RunHostActor : ReceiveActor
     private long epoch;
     private bool isPausing;
     private bool isLeaving;
+    private Action stopAwaiting = () => { };
     private IActorRef? ending;
 
     public RunHostActor(RunHostSetup setup)
     {
         this.setup = setup;
-        Context.SetReceiveTimeout(LonelyLimit);
+        Context.SetReceiveTimeout(PreparationLimit);
         Receive<ReceiveTimeout>(_ => Context.Stop(Self));
         Receive<MeetCoordinator>(message => message.Epoch > Math.Max(met.Epoch, epoch), Meet);
         Receive<DescribeHost>(_ => Sender.Tell(new HostDescription(
@@ -41,8 +46,14 @@ internal sealed class RunHostActor : ReceiveActor
         {
             Context.SetReceiveTimeout(null);
             line = message;
+            if (early is { } order)
+            {
+                early = null;
+                Pause(order);
+            }
         });
         Receive<CoordinatorLost>(message => ReferenceEquals(message.Line, line?.Line), _ => Lose());
+        Receive<PauseStages>(_ => setup.Plane is not null && line is null, message => early = message);
         Receive<PauseStages>(Pause);
         Receive<StartStages>(Open);
         Receive<Opened>(message => message.Start.Epoch == epoch && !isPausing && ending is null, Start);
@@ -65,6 +76,7 @@ internal sealed class RunHostActor : ReceiveActor
 
     protected override void PostStop()
     {
+        stopAwaiting();
         line?.Link.Dispose();
         snapshots.Close();
     }
@@ -73,6 +85,10 @@ internal sealed class RunHostActor : ReceiveActor
     {
         line?.Link.Abandon();
         line = null;
+        stopAwaiting();
+        var awaiting = new CancellationTokenSource();
+        stopAwaiting = awaiting.Cancel;
+        Context.SetReceiveTimeout(LonelyLimit);   // it may be gone before it has come
         met = (message.Epoch, message.Node);
         var self = Self;
         ControlLine? made = null;
@@ -85,7 +101,7 @@ internal sealed class RunHostActor : ReceiveActor
             },
             _ => self.Tell(new CoordinatorLost(made!)));
         setup.Plane!.AcceptAsync(
-            new(setup.Run, message.Epoch, LinkName.Coordinator, LinkName.OfHost(setup.Number)), made, CancellationToken.None).PipeTo(
+            new(setup.Run, message.Epoch, LinkName.Coordinator, LinkName.OfHost(setup.Number)), made, awaiting.Token).PipeTo(
             self,
             success: link => new Tied(made, link),
             failure: _ => new CoordinatorLost(made));

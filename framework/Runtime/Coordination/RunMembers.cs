@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Akka.Actor;
+using Pipeline.Core;
 using Pipeline.Runtime.Cluster;
 using Pipeline.Runtime.Runs;
 using Pipeline.Runtime.Stages;
@@ -16,6 +17,8 @@ namespace Pipeline.Runtime.Coordination;
 /// <param name="firstNumber">No process of the run has had this or a greater one.</param>
 internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes, int spares, string node = "", int firstNumber = 0)
 {
+    private const int ClockProbes = 8;
+
     private readonly List<RunHost> all = [];
     private readonly Dictionary<int, RunHost> joining = [];   // not tied yet, by number
     private IActorContext? context;
@@ -56,7 +59,7 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
     {
         if (context is null)
         {
-            nodes?.Watch(owner.Self);
+            nodes?.Watch(owner);
         }
 
         (context, self, epoch, nextNumber) = (owner, owner.Self, next, Math.Max(nextNumber, prepared.Number + 1));
@@ -73,7 +76,7 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
         var (coordinator, number) = (self, prepared.Number);
         var line = new ControlLine(
             new((ExtendedActorSystem)owner.System), (_, report) => coordinator.Tell(report), reason => coordinator.Tell(new HostLost(number, reason)));
-        plane.DialAsync(host.Address!, new(run, next, LinkName.Coordinator, LinkName.OfHost(number)), line, CancellationToken.None).PipeTo(
+        host.DialAsync(plane, new(run, next, LinkName.Coordinator, LinkName.OfHost(number)), line).PipeTo(
             self,
             success: link => new HostTied(number, line, link),
             failure: failure => new HostLost(number, FailureSentence.Of(failure)));
@@ -144,11 +147,11 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
         }
     }
 
-    public void ReadClocks(int probes, IActorRef coordinator)
+    public void ReadClocks(IActorRef coordinator)
     {
         foreach (var host in all)
         {
-            for (var probe = 0; probe < probes; probe++)
+            for (var probe = 0; probe < ClockProbes; probe++)
             {
                 host.Tell(new ReadClock(host.Number, Stopwatch.GetTimestamp()), coordinator);
             }
@@ -159,17 +162,24 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
 
     /// <summary>Looks for another process where workers share devices, or a spare is missing. <see cref="HostJoined"/> tells what came of it.</summary>
     /// <param name="isPinned">Workers that share a device are to.</param>
-    public void Seek(IReadOnlyList<Seat> seats, bool isPinned)
+    /// <returns>It looks for one.</returns>
+    public bool Seek(IReadOnlyList<Seat> seats, bool isPinned)
     {
-        var idle = all.Concat(joining.Values).Count(host => seats.All(seat => seat.Host != host.Number));
-        if (nodes is null || isSeeking || joining.Count > 0 || (idle >= spares && (isPinned || !Seating.IsCrowded(seats))) || context is null)
+        if (isSeeking || joining.Count > 0)
         {
-            return;
+            return true;
+        }
+
+        var idle = all.Count(host => seats.All(seat => seat.Host != host.Number));
+        if (nodes is null || context is null || (idle >= spares && !AllLeave && (isPinned || !Seating.IsCrowded(seats))))
+        {
+            return false;
         }
 
         isSeeking = true;
         nodes.FindAsync(nextNumber++, [.. all.Select(host => host.Actor)]).PipeTo(
-            self, success: found => new HostJoined(found), failure: _ => new HostJoined(null));
+            self, success: found => new HostJoined(found), failure: failure => new HostJoined(null, (failure as BadInputException)?.Message));
+        return true;
     }
 
     public void Joined(HostJoined message)
@@ -181,5 +191,11 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
         }
     }
 
-    public void Close() => all.ForEach(host => host.Close(atOnce: false));
+    public void Close()
+    {
+        foreach (var host in all.Concat(joining.Values))
+        {
+            host.Close(atOnce: false);
+        }
+    }
 }

@@ -22,12 +22,22 @@ internal sealed record HostTied(int Host, ControlLine Line, ITensorLink Link);
 internal sealed record HostLost(int Host, string Reason);
 
 /// <summary>Another process is ready to take part, or none was found.</summary>
-internal sealed record HostJoined(PreparedHost? Host);
+/// <param name="Refusal">Why one does not take part, in one sentence; there may be others.</param>
+internal sealed record HostJoined(PreparedHost? Host, string? Refusal = null);
+
+/// <summary>All processes of the run leave, and no other has been found for so long.</summary>
+internal sealed record NobodyStays;
 
 /// <summary>End the run cleanly after the step under way.</summary>
 internal sealed class StopRun
 {
     public static readonly StopRun Instance = new();
+}
+
+/// <summary>Leave the run to another coordinator, behind the step under way: the outcome is cancelled then.</summary>
+internal sealed class AbandonRun
+{
+    public static readonly AbandonRun Instance = new();
 }
 
 /// <summary>Time to look whether the stages still move.</summary>

@@ -6,4 +6,9 @@ public interface IRunObserver
     void Step(StepMetrics metrics);
 
     void Event(RunEvent happened);
+
+    /// <summary>All stages stand at the beginning of an epoch: the processes know by now what another coordinator would need.</summary>
+    void Began()
+    {
+    }
 }

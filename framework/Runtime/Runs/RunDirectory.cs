@@ -100,7 +100,7 @@ public sealed class RunDirectory : IDisposable
             DirectorySync.Flush(Root);
             DirectorySync.Flush(Path.GetDirectoryName(Root)!);
             held ??= RunLock.Take(Root, InUse);
-            held.Own(run == default ? Guid.NewGuid() : run, epoch);
+            held.Own(run, epoch);
             File.WriteAllText(Job, job);
             if (schedule is not null)
             {

@@ -73,6 +73,9 @@ internal sealed class RunRecorder : IDisposable
         }
     }
 
+    /// <summary>An epoch has begun.</summary>
+    public void Began() => observer.Began();
+
     /// <summary>The run goes on after an earlier step: what was of later ones is cut from the metrics.</summary>
     public void RollBack(long step)
     {

@@ -10,6 +10,9 @@ public static class TrainingRun
 {
     private static readonly TimeSpan TerminationLimit = TimeSpan.FromSeconds(10);
 
+    /// <summary>A node that leaves the cluster has ten seconds for it; a longer step is run again under the next coordinator.</summary>
+    private static readonly TimeSpan AbandonLimit = TimeSpan.FromSeconds(5);
+
     /// <summary>Generous: a stage ends after the operator it is in.</summary>
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(60);
 
@@ -46,7 +49,7 @@ public static class TrainingRun
     /// <summary>Trains through processes that are ready to start their workers.</summary>
     /// <param name="start">What the run begins with.</param>
     /// <param name="members">None of them in it yet.</param>
-    /// <param name="abandon">Leaves the run to another coordinator, as it is.</param>
+    /// <param name="abandon">Leaves the run to another coordinator, behind the step under way.</param>
     /// <exception cref="RunTakenOverException">Another coordinator has it already.</exception>
     /// <exception cref="OperationCanceledException">It was abandoned.</exception>
     internal static async Task<RunSummary> RunAsync(
@@ -58,7 +61,7 @@ public static class TrainingRun
         }
         else
         {
-            plan.TakeDirectory(members.Run);
+            TakeDirectory(plan, start, members.Run);
         }
 
         using var directory = plan.Directory;   // until the run has ended
@@ -68,9 +71,15 @@ public static class TrainingRun
         var coordinator = system.ActorOf(CoordinatorActor.Props(plan, recorder, members, outcome));
         coordinator.Tell(start);
         await using var registration = stop.Register(() => coordinator.Tell(StopRun.Instance));
+        using var late = new CancellationTokenSource();
+        await using var abandoning = abandon.Register(() =>
+        {
+            coordinator.Tell(AbandonRun.Instance);
+            late.CancelAfter(AbandonLimit);
+        });
         try
         {
-            return await Task.WhenAny(outcome.Task, system.WhenTerminated, Task.Delay(Timeout.Infinite, abandon)) is var first && first == outcome.Task
+            return await Task.WhenAny(outcome.Task, system.WhenTerminated, Task.Delay(Timeout.Infinite, late.Token)) is var first && first == outcome.Task
                 ? recorder.Summary(await outcome.Task)
                 : first == system.WhenTerminated
                     ? throw new IOException("This process is no longer a member of the cluster, so the run cannot go on.")
@@ -78,15 +87,30 @@ public static class TrainingRun
         }
         finally
         {
-            if (outcome.Task.IsFaulted || (abandon.IsCancellationRequested && !outcome.Task.IsCompleted))
-            {
-                await coordinator.GracefulStop(TerminationLimit).ContinueWith(_ => { }, TaskScheduler.Default);   // its lines go with it
-            }
-            else
+            if (outcome.Task.IsCompletedSuccessfully)
             {
                 // A stage may be stuck inside an operator: only the end of its process ends its thread, and the outcome is known already.
                 await coordinator.Ask<RunEnded>(EndRun.Instance, StopLimit, CancellationToken.None).ContinueWith(_ => { }, TaskScheduler.Default);
             }
+
+            await coordinator.GracefulStop(TerminationLimit).ContinueWith(_ => { }, TaskScheduler.Default);   // its lines go with it
+        }
+    }
+
+    private static void TakeDirectory(RunPlan plan, StartRun start, Guid run)
+    {
+        try
+        {
+            plan.TakeDirectory(run);
+        }
+        catch
+        {
+            foreach (var prepared in start.Hosts)
+            {
+                prepared.Host.Tell(new EndStages(0));   // which hold devices
+            }
+
+            throw;
         }
     }
 

@@ -44,7 +44,7 @@ public class ClusterNodeTests
 
     [Fact]
     public Task A_lost_node_is_removed_within_ten_seconds_and_the_others_go_on() => Task.WhenAll(
-        Lost(lost: 1, of: 2), Lost(lost: 2, of: 3), Lost(lost: 0, of: 3), LostByAllButTheCoordinator());
+        Lost(lost: 1, of: 2), Lost(lost: 2, of: 3), Lost(lost: 0, of: 3), LostByAllButTheCoordinator(), TerminalsLost());
 
     [Fact]
     public async Task A_port_in_use_is_named()
@@ -87,13 +87,20 @@ public class ClusterNodeTests
 
     private static async Task Lost(int lost, int of)
     {
-        var nodes = new List<ClusterNode> { await TestNode.StartAsync() };
+        var nodes = new List<ClusterNode> { await TestNode.StartAsync(roles: ClusterNode.CoordinatorRole) };
         for (var node = 1; node < of; node++)
         {
-            nodes.Add(await TestNode.StartAsync(join: nodes[0].At()));
+            nodes.Add(await TestNode.StartAsync(join: nodes[0].At(), roles: ClusterNode.CoordinatorRole));
         }
 
         await RemovedAsync([nodes[lost]], [.. nodes.Where((_, index) => index != lost)]);
+    }
+
+    /// <summary>Two at once, which are more than what is left.</summary>
+    private static async Task TerminalsLost()
+    {
+        var node = await TestNode.StartAsync(roles: ClusterNode.CoordinatorRole);
+        await RemovedAsync([await TestNode.StartAsync(join: node.At()), await TestNode.StartAsync(join: node.At())], [node]);
     }
 
     /// <summary>In a cluster of one run its oldest member goes on alone.</summary>
@@ -104,7 +111,7 @@ public class ClusterNodeTests
         for (var node = 0; node < 3; node++)
         {
             nodes.Add(await ClusterNode.StartAsync(
-                settings, node == 0 ? null : nodes[0].At(), [], loggers: NullLoggerFactory.Instance, stop: TestContext.Current.CancellationToken));
+                settings, node == 0 ? null : nodes[0].At(), node == 0 ? [ClusterNode.CoordinatorRole] : [], loggers: NullLoggerFactory.Instance, stop: TestContext.Current.CancellationToken));
         }
 
         await RemovedAsync(nodes[1..], [nodes[0]]);

@@ -41,15 +41,15 @@ public sealed class RunsActorTests : IAsyncLifetime
         using var small = Submission(first, "small");
         await WaitsAsync(small.Message);
         await WaitsAsync(small.Message);   // it is the same run
-        await WaitsAsync(new AttachRun(null, null));
+        await WaitsAsync(new AttachRun(null, null, null));
 
         using var other = Submission(second, "other");
         await WaitsAsync(other.Message);
         var list = $"small ({first.Directory}), other ({second.Directory}).";
         Assert.Equal($"Several runs go on; give the name or the directory of one: {list}", await UnknownAsync(null));
         Assert.Equal($"No run third goes on in the cluster; there are {list}", await UnknownAsync("third"));
-        await WaitsAsync(new AttachRun(null, "small"));
-        await WaitsAsync(new AttachRun(null, second.Directory + "/"));
+        await WaitsAsync(new AttachRun(null, "small", null));
+        await WaitsAsync(new AttachRun(null, "runs/other", second.Directory));
 
         var client = new RunClient(TestNode.Settings(), node.Description.Address, false, [new Gpt2()]);
         Assert.Equal(
@@ -58,7 +58,7 @@ public sealed class RunsActorTests : IAsyncLifetime
 
         Runs.Tell(new StopSubmitted(small.Message.Run.Run));
         object answer;
-        while ((answer = await AskAsync(new AttachRun(small.Message.Run.Run, null))) is RunWaits)
+        while ((answer = await AskAsync(new AttachRun(small.Message.Run.Run, null, null))) is RunWaits)
         {
             await Task.Delay(10, TestContext.Current.CancellationToken);
         }
@@ -78,7 +78,7 @@ public sealed class RunsActorTests : IAsyncLifetime
 
     private async Task WaitsAsync(object message) => Assert.IsType<RunWaits>(await AskAsync(message));
 
-    private async Task<string> UnknownAsync(string? name) => Assert.IsType<RunUnknown>(await AskAsync(new AttachRun(null, name))).Sentence;
+    private async Task<string> UnknownAsync(string? name) => Assert.IsType<RunUnknown>(await AskAsync(new AttachRun(null, name, null))).Sentence;
 
     private Task<object> AskAsync(object message) => Runs.Ask<object>(message, TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
 

@@ -49,6 +49,15 @@ internal static class TestNode
             "hello", TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken));
     }
 
+    /// <summary>Waits until a node sees so many members up.</summary>
+    public static async Task UpAsync(ClusterNode node, int members)
+    {
+        while (Akka.Cluster.Cluster.Get(node.System).State.Members.Count(member => member.Status == Akka.Cluster.MemberStatus.Up) < members)
+        {
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+    }
+
     /// <summary>Answers with what it is told.</summary>
     public sealed class Echo : ReceiveActor
     {
