@@ -86,7 +86,7 @@ internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun su
 
     public async Task<PreparedHost?> FindAsync(int number, IReadOnlyList<IActorRef> known)
     {
-        foreach (var member in Up(system).Where(member => !refused.Contains(member.UniqueAddress) && known.All(host => host.Path.Address != member.Address)))
+        foreach (var member in Up(system).Where(member => !refused.Contains(member.UniqueAddress) && known.All(host => AddressOf(system, host) != member.Address)))
         {
             try
             {
@@ -116,7 +116,7 @@ internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun su
     {
         if (ownsCluster)
         {
-            global::Akka.Cluster.Cluster.Get(system).Down(lost.Path.Address);
+            global::Akka.Cluster.Cluster.Get(system).Down(AddressOf(system, lost));
         }
     }
 
@@ -146,7 +146,7 @@ internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun su
 
     /// <exception cref="IOException">The node does not answer.</exception>
     public static async Task<IControlMessage> DescribeAsync(ActorSystem system, HeldRun held, TimeSpan limit, CancellationToken stop) =>
-        Up(system).FirstOrDefault(member => member.Address == held.Host.Path.Address) is { } holder
+        Up(system).FirstOrDefault(member => member.Address == AddressOf(system, held.Host)) is { } holder
             ? await AskAsync<IControlMessage>(system, holder, new DescribeRun(held.Run), limit, held.Node, stop)
             : throw new IOException($"The node {held.Node} was lost.");
 
@@ -160,6 +160,10 @@ internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun su
         var state = global::Akka.Cluster.Cluster.Get(system).State;
         return [.. state.Members.Except(state.Unreachable).Where(member => member.Status == MemberStatus.Up && member.HasRole(ClusterRun.NodeRole))];
     }
+
+    /// <summary>An actor of this process has none of its own.</summary>
+    private static Address AddressOf(ActorSystem system, IActorRef actor) =>
+        actor.Path.Address.HasLocalScope ? global::Akka.Cluster.Cluster.Get(system).SelfAddress : actor.Path.Address;
 
     private static string NameOf(Member member) => $"{member.Address.Host}:{member.Address.Port}";
 

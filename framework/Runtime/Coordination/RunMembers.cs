@@ -41,8 +41,8 @@ internal sealed class RunMembers(Guid run, ITensorPlane? plane, IRunNodes? nodes
     /// <summary>Some have not ended their stages yet.</summary>
     public bool AreAwaited => all.Any(host => host.IsAwaited);
 
-    /// <summary>No process stays that workers could be placed on.</summary>
-    public bool AllLeave => all.TrueForAll(host => host.IsLeaving || host.Devices.Count == 0);
+    /// <summary>Some leave, and no process stays that workers could be placed on.</summary>
+    public bool AllLeave => all.Exists(host => host.IsLeaving) && all.TrueForAll(host => host.IsLeaving || host.Devices.Count == 0);
 
     /// <summary>What workers can be placed on: those first that have been there longest. Where all leave they have the workers to the run's end.</summary>
     public IReadOnlyList<(int Number, IReadOnlyList<string> Devices)> Offers => [.. all.Select(host => (host.Number, host.IsLeaving && !AllLeave ? [] : host.Devices))];
