@@ -145,10 +145,14 @@ internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun su
     }
 
     /// <exception cref="IOException">The node does not answer.</exception>
-    public static async Task<IControlMessage> DescribeAsync(ActorSystem system, HeldRun held, TimeSpan limit, CancellationToken stop) =>
-        Up(system).FirstOrDefault(member => member.Address == held.Host.Path.Address) is { } holder
-            ? await AskAsync<IControlMessage>(system, holder, new DescribeRun(held.Run), limit, held.Node, stop)
-            : throw new IOException($"The node {held.Node} was lost.");
+    public static async Task<IControlMessage> DescribeAsync(ActorSystem system, HeldRun held, TimeSpan limit, CancellationToken stop)
+    {
+        var address = held.Host.Path.Address;   // which an actor of this process does not have
+        var holder = address.HasLocalScope ? global::Akka.Cluster.Cluster.Get(system).SelfMember : Up(system).FirstOrDefault(member => member.Address == address);
+        return holder is null
+            ? throw new IOException($"The node {held.Node} was lost.")
+            : await AskAsync<IControlMessage>(system, holder, new DescribeRun(held.Run), limit, held.Node, stop);
+    }
 
     /// <summary>Free devices of the job's kind.</summary>
     private IEnumerable<string> Lent(NodeDescription node) => node.Devices.Where(device => device.Runs.Count == 0).Select(device => device.Name)
@@ -172,7 +176,7 @@ internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun su
             while (await Task.WhenAny(answer, Task.Delay(LookInterval, CancellationToken.None)) != answer)
             {
                 // One that cannot be reached may come back until the cluster has removed it.
-                if (global::Akka.Cluster.Cluster.Get(system).State.Members.All(other => other.UniqueAddress != member.UniqueAddress))
+                if (global::Akka.Cluster.Cluster.Get(system).State.Members.All(other => !other.UniqueAddress.Equals(member.UniqueAddress)))
                 {
                     await gone.CancelAsync();
                     throw new IOException($"The node {name} was lost.");
