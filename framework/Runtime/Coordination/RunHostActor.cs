@@ -28,6 +28,7 @@ internal sealed class RunHostActor : ReceiveActor
     private bool isPausing;
     private bool isLeaving;
     private Action stopAwaiting = () => { };
+    private IControlMessage? unsaid;   // the answer to what came over a line before the word that it is there
     private IActorRef? ending;
 
     public RunHostActor(RunHostSetup setup)
@@ -42,6 +43,11 @@ internal sealed class RunHostActor : ReceiveActor
         {
             Context.SetReceiveTimeout(null);
             line = message;
+            if (unsaid is { } answer)
+            {
+                unsaid = null;
+                Tell(answer);
+            }
         });
         Receive<CoordinatorLost>(message => ReferenceEquals(message.Line, line?.Line), _ => Lose());
         Receive<PauseStages>(Pause);
@@ -74,7 +80,7 @@ internal sealed class RunHostActor : ReceiveActor
     private void Meet(MeetCoordinator message)
     {
         line?.Link.Abandon();
-        line = null;
+        (line, unsaid) = (null, null);
         stopAwaiting();
         var awaiting = new CancellationTokenSource();
         stopAwaiting = awaiting.Cancel;
@@ -217,6 +223,10 @@ internal sealed class RunHostActor : ReceiveActor
         else if (line is { } tied)
         {
             tied.Line.Send(tied.Link, null, message);
+        }
+        else
+        {
+            unsaid = message;
         }
     }
 
