@@ -74,6 +74,7 @@ public sealed class Node : IAsyncDisposable
             actor = member.System.ActorOf(NodeActor.Props(description, architectures, plane, () => Refused(member, plane)), NodeActor.Name);
             if (!settings.IsOfOneRun)
             {
+                member.System.ActorOf(DeadMembers.Props());
                 member.System.ActorOf(
                     ClusterSingletonManager.Props(
                         RunsActor.Props(name, architectures, plane),
