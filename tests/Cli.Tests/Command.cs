@@ -7,7 +7,11 @@ namespace Pipeline.Cli.Tests;
 /// <summary>The real command as a process of its own.</summary>
 internal sealed class Command : IDisposable
 {
+    /// <summary>No test takes so long. What hangs is ended, and the test then fails for what it has not done.</summary>
+    private static readonly TimeSpan LongestLife = TimeSpan.FromMinutes(5);
+
     private readonly Process process;
+    private readonly Timer end;
     private readonly Task<string> errors;
 
     private readonly string mark = $"PIPELINE_TEST_{Guid.NewGuid():N}";
@@ -30,6 +34,7 @@ internal sealed class Command : IDisposable
 
         process = Process.Start(start)!;
         errors = ReadErrorsAsync(onError);
+        end = new(_ => Kill(), null, LongestLife, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>The folder that holds Pipeline.sln.</summary>
@@ -115,6 +120,7 @@ internal sealed class Command : IDisposable
 
     public void Dispose()
     {
+        end.Dispose();
         Kill();
         process.Dispose();
     }

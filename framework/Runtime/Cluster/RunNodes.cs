@@ -86,6 +86,11 @@ internal sealed class RunNodes(ActorSystem system, RunPlan plan, SubmittedRun su
 
     public async Task<PreparedHost?> FindAsync(int number, IReadOnlyList<IActorRef> known)
     {
+        if (software is null && Up(system).FirstOrDefault(member => known.Any(host => AddressOf(system, host) == member.Address)) is { } one)
+        {
+            software = (await AskAsync<NodeDescription>(system, one, new DescribeNode(), AnswerLimit, NameOf(one), ended.Token)).Software;   // the run was taken over
+        }
+
         foreach (var member in Up(system).Where(member => !refused.Contains(member.UniqueAddress) && known.All(host => AddressOf(system, host) != member.Address)))
         {
             try

@@ -15,6 +15,7 @@ public class ReasonerMemoryTests
     [InlineData(false)]
     public void Step_after_step_no_tensor_is_left(bool isHrm)
     {
+        Alone.LiveTensors();   // what earlier tests have left goes now, not meanwhile
         using var scope = NewDisposeScope();
         ModelSettings settings = isHrm
             ? new HrmSettings("hrm", 16, 2, 4, HighLayers: 1, LowLayers: 1, HaltMaxPasses: 3)
