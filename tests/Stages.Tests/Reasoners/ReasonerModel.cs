@@ -19,8 +19,9 @@ internal sealed class ReasonerModel
     {
         Settings = settings;
         Definition = Of(settings);
+        using var generator = new Generator(11);
         // Random also where a parameter starts at zero or all alike, so that a gradient that is missing is seen.
-        Values = Definition.Parameters.ToDictionary(parameter => parameter.Name, parameter => randn([.. parameter.Shape], type) * scale, StringComparer.Ordinal);
+        Values = Definition.Parameters.ToDictionary(parameter => parameter.Name, parameter => randn([.. parameter.Shape], type, generator: generator) * scale, StringComparer.Ordinal);
         foreach (var layer in Definition.Layers)
         {
             var copy = layer.Parameters.ToDictionary(p => p.Name, p => Values[p.Name].clone().requires_grad_(true), StringComparer.Ordinal);
@@ -88,5 +89,9 @@ internal sealed class ReasonerModel
     public Tensor Output(Tensor input, Pass pass) => layers.Aggregate(input, (stream, layer) => layer.Forward(stream, pass));
 
     /// <summary>A carry of three slots, whose samples have had 0, 1 and 2 passes, with states of anything.</summary>
-    public Carry Carry(ScalarType type) => new(randn([3L, .. Definition.Carry!.Shape], type).DetachFromDisposeScope(), [0, 1, 2], [7, 8, 9]);
+    public Carry Carry(ScalarType type)
+    {
+        using var generator = new Generator(12);
+        return new(randn([3L, .. Definition.Carry!.Shape], type, generator: generator).DetachFromDisposeScope(), [0, 1, 2], [7, 8, 9]);
+    }
 }
