@@ -21,13 +21,13 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private readonly TaskCompletionSource<RunSummary> outcome;
     private readonly RunMembers members;
     private readonly RunEvents events;
+    private readonly Losses losses = new();
     private readonly long runBegan = Stopwatch.GetTimestamp();
     private TimeSpan timeBefore;   // under other coordinators
     private IReadOnlyList<Seat> seats = [];
     private EpochPause pause = null!;   // from the start on
     private EpochRun? epochRun;   // null between two
     private long epoch;
-    private readonly Losses losses = new();
     private string? recovering;   // why an epoch begins that is not the first
     private bool takesOver;   // until its first epoch
     private bool hasBegun;
@@ -131,7 +131,7 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
             members.Add(host, Context, epoch + 1);
         }
 
-        pause = new(run, members, Timers, (kind, sentence) => recorder.Event(kind, sentence));
+        pause = new(run, members, Timers);
         Timers.StartPeriodicTimer("stall", Coordination.LookForStall.Instance, TimeSpan.FromSeconds(1));
         BeginWhenTied();
     }
@@ -424,7 +424,8 @@ internal sealed class CoordinatorActor : ReceiveActor, IWithTimers, IEpochEvents
     private void Abandon()
     {
         isAbandoning = true;
-        (epochRun is null ? Pause : (Action)epochRun.Suspend)();
+        Action leave = epochRun is null ? Pause : epochRun.Suspend;
+        leave();
     }
 
     /// <summary>At the end of the step under way, without losing one.</summary>

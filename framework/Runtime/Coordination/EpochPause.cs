@@ -4,8 +4,7 @@ using Pipeline.Runtime.Stages;
 namespace Pipeline.Runtime.Coordination;
 
 /// <summary>The time between two epochs: all processes end what they are at and say what snapshots they have, until there is a place for every worker.</summary>
-/// <param name="tell">Puts a sentence into the records, after its kind.</param>
-internal sealed class EpochPause(RunState run, RunMembers members, ITimerScheduler timers, Action<string, string> tell)
+internal sealed class EpochPause(RunState run, RunMembers members, ITimerScheduler timers)
 {
     /// <summary>A stage ends after the operator it is in.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -34,7 +33,7 @@ internal sealed class EpochPause(RunState run, RunMembers members, ITimerSchedul
         foreach (var host in members.All.Where(host => host.IsAwaited).ToArray())
         {
             members.Expel(host);
-            tell("fault", $"The node {host.Node} has not ended its stages within {message.Limit.TotalSeconds:F0} s; the run goes on without it.");
+            run.Recorder.Event("fault", $"The node {host.Node} has not ended its stages within {message.Limit.TotalSeconds:F0} s; the run goes on without it.");
         }
     }
 
@@ -63,7 +62,7 @@ internal sealed class EpochPause(RunState run, RunMembers members, ITimerSchedul
 
         if (!IsAlone)
         {
-            tell("warning", $"No process is left that the stages could go on in; the run waits {AloneLimit.TotalSeconds:F0} s for another one.");
+            run.Recorder.Event("warning", $"No process is left that the stages could go on in; the run waits {AloneLimit.TotalSeconds:F0} s for another one.");
             timers.StartSingleTimer(nameof(AloneTooLong), new AloneTooLong(), AloneLimit);
             members.Seek(before, isPinned);
         }
